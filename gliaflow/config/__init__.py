@@ -1,0 +1,1 @@
+"""Config, sample sheets and their schemas."""

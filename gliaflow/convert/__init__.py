@@ -1,0 +1,1 @@
+"""From DICOM or NIfTI to checked NIfTI."""

@@ -1,0 +1,1 @@
+"""From member probability maps to one label map."""

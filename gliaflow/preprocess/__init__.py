@@ -1,0 +1,1 @@
+"""Bias field, registration, brain extraction, resampling, normalisation."""

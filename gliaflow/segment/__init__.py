@@ -1,0 +1,1 @@
+"""Segmenters: images in atlas space to member probability maps."""

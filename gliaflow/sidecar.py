@@ -1,0 +1,63 @@
+"""The JSON file beside every image: where it came from, by which settings and software."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from gliaflow.images import write_bytes
+
+
+def sidecar_path(image: str | Path) -> Path:
+    """Return the JSON path that belongs to an image: ``a.nii.gz`` to ``a.json``."""
+    path = Path(image)
+    return path.with_name(path.name.split(".")[0] + ".json")
+
+
+def software_versions(*packages: str) -> dict[str, str]:
+    """Return the installed version of gliaflow and of each named distribution."""
+    return {name: version(name) for name in ("gliaflow", *packages)}
+
+
+def write_sidecar(
+    image: str | Path,
+    *,
+    sources: Sequence[str],
+    space: str,
+    parameters: Mapping[str, Any],
+    software: Sequence[str] = (),
+    **facts: Any,
+) -> None:
+    """Write the sidecar of an image.
+
+    Parameters
+    ----------
+    image
+        Path of the image that the sidecar describes.
+    sources
+        Result files it was made from, or the cell of the sample sheet; never a path outside the results,
+        whose folders may carry a person's name.
+    space
+        Name of the space that the image lies in.
+    parameters
+        Settings of the step.
+    software
+        Distributions whose versions matter here.
+    facts
+        Whatever else a reader should know (region meaning, checks, model, checksum).
+    """
+    content = {
+        "Sources": list(sources),
+        "Space": space,
+        "Parameters": dict(parameters),
+        "Software": software_versions(*software),
+        **facts,
+    }
+    write_json(sidecar_path(image), content)
+
+
+def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that is the same for the same content; a value that is not finite is an error."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, f"{text}\n".encode())

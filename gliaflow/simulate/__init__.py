@@ -1,0 +1,1 @@
+"""Generated heads with tumours whose truth is known."""
