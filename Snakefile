@@ -1,0 +1,25 @@
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+report: "docs/report.rst"
+
+
+include: "rules/common.smk"
+include: "rules/simulate.smk"
+include: "rules/models.smk"
+include: "rules/convert.smk"
+include: "rules/preprocess.smk"
+include: "rules/segment.smk"
+include: "rules/fuse.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    input:
+        final_outputs(),
+    default_target: True

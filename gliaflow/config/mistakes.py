@@ -1,0 +1,69 @@
+"""Mistakes of a config or a sheet, collected so that the user sees all of them at once."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gliaflow.errors import ConfigError
+
+LONGEST_VALUE = 100
+
+
+@dataclass
+class Mistakes:
+    """The mistakes found so far, one line each."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, where: str, what: str, fix: str = "") -> None:
+        """Add a line: where it is, what is wrong, what to write instead."""
+        self.lines.append(f"{where}: {what}; {fix}" if fix else f"{where}: {what}")
+
+    def stop_if_any(self) -> None:
+        """Raise what was found.
+
+        Raises
+        ------
+        ConfigError
+            With one line for each mistake, and their number where there are several.
+        """
+        if len(self.lines) > 1:
+            raise ConfigError("\n".join([f"{len(self.lines)} mistakes:", *self.lines]))
+        if self.lines:
+            raise ConfigError(self.lines[0])
+
+
+def show(value: object) -> str:
+    """Write a value as a person would in YAML, in one line and not too long.
+
+    >>> print(show(None), show([True, 1.5]), show("a\\nb"))
+    null [true, 1.5] 'a\\nb'
+    """
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+
+
+def listing(words: Iterable[object], last: str = "or") -> str:
+    """Join words as in a sentence.
+
+    >>> listing(["none", "ref", "atlas"])
+    'none, ref or atlas'
+    """
+    *first, final = map(str, words)
+    return f"{', '.join(first)} {last} {final}" if first else final
+
+
+def nearest(word: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str | None:
+    """Return the known word that was probably meant, or None.
+
+    >>> nearest("FLAIR", ["t1c", "t2f"], {"flair": "t2f"})
+    't2f'
+    """
+    by_folded: dict[str, Any] = {name.casefold(): name for name in known}
+    folded = word.casefold()
+    if aliases and aliases.get(folded) in by_folded:
+        return aliases[folded]
+    match = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.6)
+    return by_folded[match[0]] if match else None

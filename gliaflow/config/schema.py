@@ -1,0 +1,178 @@
+"""The schemas in config/schemas: they check a value, say what is wrong in words, and hold every default."""
+
+import copy
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker, TypeChecker, ValidationError, validators
+from jsonschema.protocols import Validator
+
+from gliaflow.config.mistakes import listing, nearest, show
+from gliaflow.errors import ConfigError
+
+FOLDER = Path(__file__).parent.parent.parent / "config" / "schemas"
+Schema = Mapping[str, Any]
+TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping of keys",
+    "null": "null",
+}
+LIMITS = {
+    "minimum": "is less than {}",
+    "maximum": "is more than {}",
+    "exclusiveMinimum": "is not more than {}",
+    "exclusiveMaximum": "is not less than {}",
+    "minLength": "is empty",
+    "minItems": "has too few entries, {} at least",
+    "maxItems": "has too many entries, {} at most",
+    "uniqueItems": "names something twice",
+    "ascending": "is not in ascending order",
+    "pattern": "is not of the form that is needed",
+    "format": "is not a regular expression",
+}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One place where a value breaks its schema."""
+
+    path: tuple[str | int, ...]
+    value: Any
+    what: str
+    fix: str
+
+
+def _ascending(_: Validator, wanted: bool, value: Any, __: Schema) -> Iterator[ValidationError]:
+    numbers = isinstance(value, list) and all(isinstance(item, int | float) for item in value)
+    if wanted and numbers and any(a >= b for a, b in itertools.pairwise(value)):
+        yield ValidationError("not ascending")
+
+
+def _finite(_: TypeChecker, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+Checker = validators.extend(
+    Draft202012Validator,
+    {"ascending": _ascending},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _finite),
+)
+
+
+@cache
+def load_schema(name: str) -> Schema:
+    """Return the schema of ``config``, ``samples``, ``participants`` or ``models``; not to be changed."""
+    content: Schema = yaml.safe_load((FOLDER / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    return content
+
+
+@cache
+def checker(name: str) -> Validator:
+    """Return the validator of a schema, made once."""
+    return Checker(load_schema(name), format_checker=FormatChecker(["regex"]))
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is not UTF-8 or is not YAML; with the line.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); check the path in the config"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8; save it as UTF-8 in your editor") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "unreadable"
+        raise ConfigError(
+            f"{path}{line}: is not YAML ({problem}); look at the indentation and the colons"
+        ) from error
+
+
+def complete(schema: Schema, given: Any) -> Any:
+    """Return a copy of a value with the schema's default for every key that it leaves out.
+
+    An empty section (YAML reads it as null) counts as a section without keys. What does not fit the schema
+    is copied as it is.
+    """
+    if given is None and schema.get("type") == "object":
+        given = {}
+    if isinstance(given, list) and "items" in schema:
+        return [complete(schema["items"], entry) for entry in given]
+    if not isinstance(given, Mapping) or "properties" not in schema:
+        return copy.deepcopy(given)
+    default = schema.get("default")
+    given = {**default, **given} if isinstance(default, Mapping) else given
+    needed = set(schema.get("required", ())) - set(given)
+    known = {key: sub for key, sub in schema["properties"].items() if key not in needed}
+    result = {key: complete(sub, given.get(key, sub["default"])) for key, sub in known.items()}
+    return result | {key: copy.deepcopy(value) for key, value in given.items() if key not in result}
+
+
+def violations(name: str, value: Any) -> list[Violation]:
+    """Return every place where a value breaks the schema of that name, in the value's order."""
+    found: dict[tuple[Any, ...], Violation] = {}
+    for error in checker(name).iter_errors(value):
+        for violation in _violations_of(load_schema(name), error):
+            found.setdefault((violation.path, violation.what), violation)
+    return sorted(found.values(), key=lambda violation: [str(part) for part in violation.path])
+
+
+def _violations_of(schema: Schema, error: ValidationError) -> Iterator[Violation]:
+    path = tuple(error.absolute_path)
+    here: Any = error.schema
+    value: Any = error.instance
+    if error.validator == "additionalProperties":
+        known = here["properties"]
+        for key in sorted(set(value) - set(known), key=str):
+            yield Violation((*path, key), value[key], "is not a known key", _known(str(key), known))
+    elif error.validator == "required":
+        for key in [key for key in here["required"] if key not in value]:
+            yield Violation((*path, key), None, "is missing", here["properties"][key]["fix"])
+    else:
+        yield Violation(path, value, _what(error), _fix(schema, error))
+
+
+def _known(key: str, known: Mapping[str, Any]) -> str:
+    guess = nearest(key, known)
+    return f"did you mean {guess}?" if guess else f"the keys here are {listing(known, 'and')}"
+
+
+def _what(error: ValidationError) -> str:
+    wanted: Any = error.validator_value
+    if error.validator == "type":
+        return f"is not {listing(TYPES[kind] for kind in ([wanted] if isinstance(wanted, str) else wanted))}"
+    if error.validator == "enum":
+        return f"is not {'one of ' if len(wanted) > 1 else ''}{listing(_words(wanted))}"
+    return LIMITS.get(str(error.validator), "is not allowed here").format(wanted)
+
+
+def _words(values: list[Any]) -> list[str]:
+    return [value if isinstance(value, str) else show(value) for value in values]
+
+
+def _fix(schema: Schema, error: ValidationError) -> str:
+    node: Any = schema
+    fix = ""
+    for step in error.absolute_schema_path:
+        fix = node.get("fix", fix) if isinstance(node, Mapping) and isinstance(node.get("fix"), str) else fix
+        node = node[step]
+    return fix

@@ -1,0 +1,70 @@
+"""The config: checked, completed by the schema's defaults, and brought into one form."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gliaflow.config.mistakes import Mistakes, show
+from gliaflow.config.schema import complete, load_schema, violations
+
+# The channel order of gliaflow.labels, whose import (nibabel) would slow down the start of every cluster job.
+SEQUENCES = ("t1n", "t1c", "t2w", "t2f")
+
+
+def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check a config, fill in the defaults and bring it into one form.
+
+    Parameters
+    ----------
+    config
+        As Snakemake reads it from config.yaml and the command line; it is not changed.
+
+    Returns
+    -------
+    dict
+        Every key of config/README.md. ``samples`` is a list, ``preprocess.n4`` a word for each sequence.
+
+    Raises
+    ------
+    ConfigError
+        One line for each mistake: key, value, what is wrong, what to write.
+
+    Examples
+    --------
+    >>> complete_config({"preprocess": {"n4": {"t2f": False}}})["preprocess"]["n4"]
+    {'t1n': 'registration', 't1c': 'registration', 't2w': 'registration', 't2f': 'off'}
+    """
+    result: dict[str, Any] = complete(load_schema("config"), config)
+    mistakes = Mistakes()
+    for violation in violations("config", result):
+        key = key_name(violation.path)
+        mistakes.add(f"config, {key}: {show(violation.value)}", violation.what, violation.fix)
+    mistakes.stop_if_any()
+    _check_histogram(result["preprocess"]["normalisation"], mistakes)
+    mistakes.stop_if_any()
+    if isinstance(result["samples"], str):
+        result["samples"] = [result["samples"]]
+    result["preprocess"]["n4"] = n4_by_sequence(result["preprocess"]["n4"])
+    return result
+
+
+def n4_by_sequence(n4: str | bool | Mapping[str, Any]) -> dict[str, str]:
+    """Return ``registration``, ``apply`` or ``off`` for each sequence; YAML reads a bare off as False."""
+    words: Mapping[str, Any] = n4 if isinstance(n4, Mapping) else {"default": n4}
+    chosen = {name: words.get(name) for name in SEQUENCES}
+    return {name: (words["default"] if word is None else word) or "off" for name, word in chosen.items()}
+
+
+def key_name(path: Iterable[str | int]) -> str:
+    """Write a key path for a person; entries of a list are counted from 1.
+
+    >>> key_name(("segmentation", 0, "name"))
+    'segmentation (entry 1).name'
+    """
+    text = "".join(f" (entry {part + 1})" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".") or "(the whole)"
+
+
+def _check_histogram(normalisation: Mapping[str, Any], mistakes: Mistakes) -> None:
+    if normalisation["method"] == "histogram" and normalisation["reference"] is None:
+        fix = "write the path of the reference, or another method"
+        mistakes.add("config, preprocess.normalisation.reference: null", "histogram needs a reference", fix)

@@ -1,0 +1,45 @@
+"""What every script of a rule does around its one call: a log, and errors that a person can read."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gliaflow.errors import GliaflowError
+
+
+@contextmanager
+def job(log: str, name: str) -> Iterator[None]:
+    """Send all output of a job, compiled libraries included, to its log, and end it well.
+
+    Parameters
+    ----------
+    log
+        Path of the log; its folder exists.
+    name
+        What to call the job in an error, such as ``demo/sub-01/ses-1 t1c``.
+
+    Raises
+    ------
+    SystemExit
+        With status 1 after any error. An error of the data (`GliaflowError`) ends the log with its one
+        sentence, any other with its traceback; the last line goes to the console too.
+    """
+    console = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+    with open(log, "w", encoding="utf-8") as stream:  # noqa: PTH123
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(stream.fileno(), sys.stdout.fileno())
+        os.dup2(stream.fileno(), sys.stderr.fileno())
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            if not isinstance(error, GliaflowError):
+                traceback.print_exc()
+            message = f"{name}: {error}" if str(error) else f"{name}: {type(error).__name__}"
+            print(f"ERROR {message}", file=sys.stderr, flush=True)
+            print(f"gliaflow: {message}", file=console, flush=True)
+            raise SystemExit(1) from None

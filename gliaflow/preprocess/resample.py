@@ -1,0 +1,57 @@
+"""Carrying images and masks to another grid, each interpolated once."""
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk
+
+from gliaflow.images import Array, data_of, from_sitk, new_image, to_sitk
+from gliaflow.preprocess.transforms import matrix_to_sitk
+
+INTERPOLATORS = {
+    "linear": sitk.sitkLinear,
+    "bspline": sitk.sitkBSpline,
+    "lanczos": sitk.sitkLanczosWindowedSinc,
+}
+
+
+def resample(
+    image: nib.Nifti1Image, grid: nib.Nifti1Image, matrix: Array, *, interpolation: str = "linear"
+) -> nib.Nifti1Image:
+    """Carry an image to a grid.
+
+    Parameters
+    ----------
+    image
+        Shape (x, y, z).
+    grid
+        Image whose grid the result has.
+    matrix
+        (4, 4) from the image's space to the grid's (composed, so that values are interpolated once).
+    interpolation
+        ``linear``, ``bspline`` or ``lanczos``; what the last two undershoot is cut at the image's minimum.
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        float32, 0 outside the image's field of view.
+    """
+    source = to_sitk(image)
+    moved = sitk.Resample(source, to_sitk(grid), matrix_to_sitk(matrix), INTERPOLATORS[interpolation], 0.0)
+    low = min(float(data_of(image).min()), 0.0)
+    return from_sitk(sitk.Maximum(moved, low))
+
+
+def resample_mask(mask: nib.Nifti1Image, grid: nib.Nifti1Image, matrix: Array) -> nib.Nifti1Image:
+    """Carry a mask to a grid through its signed distance, which stays smooth between thick slices; uint8."""
+    if not data_of(mask).any():
+        return new_image(np.zeros(grid.shape[:3]), grid.affine, np.uint8)
+    distance = sitk.SignedMaurerDistanceMap(
+        to_sitk(mask, np.uint8), insideIsPositive=False, squaredDistance=False, useImageSpacing=True
+    )
+    moved = sitk.Resample(distance, to_sitk(grid), matrix_to_sitk(matrix), sitk.sitkLinear, 1e3)
+    return new_image(sitk.GetArrayFromImage(moved).T <= 0, grid.affine, np.uint8)
+
+
+def apply_mask(image: nib.Nifti1Image, mask: nib.Nifti1Image) -> nib.Nifti1Image:
+    """Set everything outside a mask on the same grid to 0; float32."""
+    return new_image(np.where(data_of(mask) > 0, data_of(image), 0), image.affine)

@@ -1,0 +1,30 @@
+"""Writing tables: TSV with units in the names, and a data dictionary (JSON) beside each."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gliaflow.images import write_bytes
+from gliaflow.sidecar import write_json
+
+
+def write_table(path: str | Path, rows: Sequence[Mapping[str, Any]], dictionary: Mapping[str, str]) -> None:
+    """Write rows as TSV, missing values empty, and what each column means as JSON beside it.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.tsv``.
+    rows
+        Each with exactly the columns of the dictionary.
+    dictionary
+        Column name to its meaning, in the order of the columns.
+    """
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(dictionary), delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
+    write_bytes(path, stream.getvalue().encode())
+    write_json(Path(path).with_suffix(".json"), {k: {"Description": v} for k, v in dictionary.items()})

@@ -1,0 +1,117 @@
+"""The model table: what is read, chosen, and said about mistakes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gliaflow.config.models import ModelTable, choose_model, read_models
+from gliaflow.config.schema import FOLDER
+from gliaflow.errors import ConfigError
+
+SHA = "0" * 64
+BASE = {"name": "one", "kind": "flair_baseline", "sequences": ["t2f"], "regions": ["WT"], "licence": "MIT"}
+
+
+def table(folder: Path, *models: dict[str, Any], **other: Any) -> Path:
+    path = folder / "models.yaml"
+    path.write_text(yaml.safe_dump({"segmentation": [BASE | model for model in models], **other}))
+    return path
+
+
+def test_the_table_that_comes_with_the_workflow() -> None:
+    models = read_models(FOLDER.parent / "models.yaml")
+    (baseline,), (bet,) = models.segmentation, models.brain_extraction
+    assert (baseline.name, baseline.kind, baseline.sequences) == ("flairbaseline", "flair_baseline", ("t2f",))
+    assert (baseline.regions, baseline.atlas, baseline.licence) == (("WT",), "any", "Apache-2.0")
+    assert (baseline.labels, baseline.n4, baseline.gpu, baseline.path) == ("gliaflow", None, False, None)
+    assert (bet.name, bet.sha256, bet.gpu) == ("hd-bet", None, True)
+    assert bet.url is not None and bet.url.endswith("release_2.0.0.zip")
+
+
+def test_a_path_starts_from_the_table(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (model,) = read_models(table(tmp_path, {"kind": "nnunet", "path": "weights"})).segmentation
+    assert model.path == tmp_path / "weights"
+
+
+def test_an_empty_table_is_a_table(tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text("")
+    assert read_models(tmp_path / "models.yaml") == ModelTable((), ())
+
+
+CHOICE = [
+    ({"t1n", "t1c", "t2w", "t2f"}, None, "four"),
+    ({"t1n", "t1c", "t2w", "t2f"}, ["flair", "four"], "flair"),
+    ({"t1n", "t1c", "t2w", "t2f"}, [], "four"),
+    ({"t1c", "t2f"}, None, "two"),
+    ({"t1c", "t2f"}, ["four", "flair"], "flair"),
+    ({"t2f"}, None, "flair"),
+    ({"t1n", "t2w"}, None, None),
+    (set(), None, None),
+]
+
+
+@pytest.mark.parametrize(("sequences", "preferred", "name"), CHOICE)
+def test_the_first_model_whose_sequences_are_there(
+    tmp_path: Path, sequences: set[str], preferred: list[str] | None, name: str | None
+) -> None:
+    needs = {"four": ["t1n", "t1c", "t2w", "t2f"], "two": ["t1c", "t2f"], "flair": ["t2f"]}
+    models = read_models(table(tmp_path, *({"name": n, "sequences": s} for n, s in needs.items())))
+    chosen = choose_model(models, sequences, preferred)
+    assert (chosen.name if chosen else None) == name
+
+
+def test_a_preferred_model_that_is_not_there(tmp_path: Path) -> None:
+    models = read_models(table(tmp_path, {}))
+    with pytest.raises(ConfigError, match=r"segment\.models: 'onne': .* did you mean one\?"):
+        choose_model(models, {"t2f"}, ["onne"])
+    with pytest.raises(ConfigError, match="the models there are: none"):
+        choose_model(ModelTable((), ()), {"t2f"}, ["onne"])
+
+
+WRONG = {
+    "missing": ({"name": None}, "segmentation (entry 1).name: null: is not text; write letters and digits"),
+    "name": ({"name": "my-model"}, "'my-model': is not of the form that is needed; write letters and digits"),
+    "unknown-key": ({"license": "MIT"}, "is not a known key; did you mean licence?"),
+    "kind": ({"kind": "unet"}, "'unet': is not one of flair_baseline or nnunet"),
+    "region": ({"regions": ["ED"]}, "regions (entry 1): 'ED': is not one of WT, TC or ET"),
+    "address": (
+        {"url": "http://example.org/m.zip", "sha256": SHA},
+        "write an address that begins with https://",
+    ),
+    "checksum": (
+        {"url": "https://example.org/m.zip", "sha256": "ABC"},
+        "64 characters that sha256sum prints",
+    ),
+    "no-checksum": ({"url": "https://example.org/m.zip"}, "model one: sha256 is missing"),
+    "no-origin": ({"kind": "nnunet"}, "model one: a trained model has either a path or a url"),
+    "folder": ({"path": "absent"}, "model one: path leads to {}/absent, which is not a folder"),
+}
+
+
+@pytest.mark.parametrize(("model", "message"), WRONG.values(), ids=WRONG)
+def test_one_mistake_is_one_line(tmp_path: Path, model: dict[str, Any], message: str) -> None:
+    path = table(tmp_path, model)
+    with pytest.raises(ConfigError) as caught:
+        read_models(path)
+    assert str(caught.value).startswith(f"{path}, segmentation")
+    assert message.replace("{}", str(tmp_path)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_that_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text("segmentation:\n- {name: one, kind: nnunet}\n")
+    with pytest.raises(ConfigError, match=r"^3 mistakes:\n.*licence: null: is missing; write the licence"):
+        read_models(tmp_path / "models.yaml")
+
+
+def test_a_name_that_is_taken(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"segmentation \(entry 2\)\.name: 'ONE': is taken"):
+        read_models(table(tmp_path, {}, {"name": "ONE"}))
+
+
+def test_folders_are_not_looked_for_on_a_compute_node(tmp_path: Path) -> None:
+    (model,) = read_models(table(tmp_path, {"path": "absent"}), check_paths=False).segmentation
+    assert model.path == tmp_path / "absent"
