@@ -6,7 +6,7 @@ min_version("9.0")
 configfile: f"{workflow.basedir}/config/config.yaml"
 
 
-report: "docs/report.rst"
+report: "resources/report/workflow.rst"
 
 
 include: "rules/common.smk"

@@ -100,6 +100,39 @@ def check_mask(
     return volume
 
 
+def check_inside(
+    mask: nib.Nifti1Image, grid: nib.Nifti1Image, matrix: np.ndarray, name: str | Path, *, least: float = 0.95
+) -> None:
+    """Check that a mask comes to lie inside a grid.
+
+    Parameters
+    ----------
+    mask
+        The brain in its own space.
+    grid
+        Image whose field of view has to hold it.
+    matrix
+        (4, 4), the mask's space to the grid's.
+    name
+        What is carried there.
+    least
+        The share of the mask's voxels whose centres have to arrive.
+
+    Raises
+    ------
+    ImageError
+        More of the mask lies outside: the registration is wrong, or the grid too small.
+    """
+    to_voxel = np.linalg.inv(matrix @ grid.affine) @ mask.affine
+    voxels = nib.affines.apply_affine(to_voxel, np.argwhere(data_of(mask) > 0))
+    inside = ((voxels >= -0.5) & (voxels <= np.array(grid.shape[:3]) - 0.5)).all(axis=1)
+    if inside.mean() < least:
+        raise ImageError(
+            f"{name}: only {inside.mean():.0%} of the brain lies inside the grid; the registration is wrong, or "
+            "the atlas is too small: look at the picture of the brain mask"
+        )
+
+
 def check_similarity(before: float, after: float, name: str | Path, *, tolerance: float = 0.02) -> None:
     """Check that a registration made two images more alike than they were.
 

@@ -82,7 +82,11 @@ def write_image(path: str | Path, data: Array, affine: Array, dtype: npt.DTypeLi
         float32 for intensities, uint8 for labels and quantised probabilities.
     """
     image = to_ras(new_image(data, affine, dtype))
-    image = new_image(np.asanyarray(image.dataobj), image.affine, dtype)
+    write_nifti(path, new_image(np.asanyarray(image.dataobj), image.affine, dtype))
+
+
+def write_nifti(path: str | Path, image: nib.Nifti1Image) -> None:
+    """Write an image as it is, header and all: gzip without a time stamp, whole or not at all."""
     write_bytes(path, gzip.compress(image.to_bytes(), compresslevel=GZIP_LEVEL, mtime=0))
 
 

@@ -9,8 +9,9 @@ from gliaflow.config.models import choose_model, read_models
 from gliaflow.config.samples import read_samples
 from gliaflow.config.settings import complete_config
 from gliaflow.errors import ConfigError
+from gliaflow.preprocess.hdbet_weights import check_weights
 
-set_bids_spec("v0_15_1")
+set_bids_spec("v0_11_0")
 
 HOME = Path(workflow.basedir)
 DEMO = HOME / "demo"

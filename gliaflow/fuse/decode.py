@@ -11,7 +11,12 @@ from gliaflow.labels import REGIONS, encode, region_mask
 CONNECTED = np.ones((3, 3, 3), dtype=bool)
 
 
-def decode(probabilities: Array, regions: Sequence[str], thresholds: Mapping[str, float]) -> Array:
+def decode(
+    probabilities: Array,
+    regions: Sequence[str],
+    threshold: Mapping[str, float],
+    min_component_voxels: int = 0,
+) -> Array:
     """Turn region probabilities into a label map.
 
     Parameters
@@ -20,15 +25,18 @@ def decode(probabilities: Array, regions: Sequence[str], thresholds: Mapping[str
         Shape (x, y, z, regions), floating point in [0, 1].
     regions
         What each channel stands for; ``WT`` is among them.
-    thresholds
+    threshold
         Per region: at or above is inside.
+    min_component_voxels
+        Lesions with fewer voxels are dropped.
 
     Returns
     -------
     Array
         uint8, shape (x, y, z), values of resources/labels.tsv.
     """
-    return encode({name: probabilities[..., k] >= thresholds[name] for k, name in enumerate(regions)})
+    labels = encode({name: probabilities[..., k] >= threshold[name] for k, name in enumerate(regions)})
+    return drop_small(labels, min_component_voxels)
 
 
 def drop_small(labels: Array, min_voxels: int) -> Array:
@@ -66,3 +74,15 @@ def measure(labels: Array, voxel_ml: float, regions: Sequence[str]) -> dict[str,
     }
     _, count = ndimage.label(region_mask(labels, "WT"), structure=CONNECTED)
     return {**volumes, "wt_components": int(count)}
+
+
+VOLUME_COLUMNS = {
+    "cohort": "Cohort of the sample sheet",
+    "subject": "Subject of the sample sheet",
+    "session": "Session of the sample sheet",
+    "model": "Model of config/models.yaml that segmented the session",
+    "wt_volume_ml": "Volume of the whole tumour in ml",
+    "tc_volume_ml": "Volume of the tumour core in ml; empty where the model does not determine it",
+    "et_volume_ml": "Volume of the enhancing tumour in ml; empty where the model does not determine it",
+    "wt_components": "Number of separate lesions (26 neighbours)",
+}

@@ -27,7 +27,7 @@ def test_the_table_that_comes_with_the_workflow() -> None:
     assert (baseline.regions, baseline.atlas, baseline.licence) == (("WT",), "any", "Apache-2.0")
     assert (baseline.labels, baseline.n4, baseline.gpu, baseline.path) == ("gliaflow", None, False, None)
     assert (bet.name, bet.sha256, bet.gpu) == ("hd-bet", None, True)
-    assert bet.url is not None and bet.url.endswith("release_2.0.0.zip")
+    assert bet.url is not None and bet.url.endswith("release_v1.5.0.zip")
 
 
 def test_a_path_starts_from_the_table(tmp_path: Path) -> None:

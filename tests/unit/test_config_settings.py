@@ -122,7 +122,10 @@ WRONG = {
     ),
     "type": ({"seed": "abc"}, "config, seed: 'abc': is not a whole number; write a whole number such as 42"),
     "boolean-number": ({"seed": True}, "seed: true: is not a whole number"),
-    "not-finite": ({"segment": {"flair_threshold": float("nan")}}, "flair_threshold: NaN: is not a number"),
+    "not-finite": (
+        {"segment": {"min_component_voxels": float("nan")}},
+        "min_component_voxels: NaN: is not a number",
+    ),
     "choice": ({"fuse": {"method": "stapel"}}, "config, fuse.method: 'stapel': is not mean; write mean"),
     "n4-word": (
         {"preprocess": {"n4": "bananas"}},

@@ -1,0 +1,47 @@
+# make demo   the main job on a small generated cohort
+# make test   every check and test
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo report test lint unit workflow e2e clean
+
+help: ## say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+.venv/ready: pyproject.toml envs/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c envs/constraints.txt -e '.[test]'
+	@touch $@
+
+setup: .venv/ready ## install everything into .venv (done by itself)
+
+demo: .venv/ready ## generate a cohort, run it through everything, make report.html
+	$(BIN)/snakemake --cores $(CORES) --workflow-profile profiles/demo
+	$(BIN)/snakemake --workflow-profile profiles/demo --report report.html
+	@echo
+	@echo "Look at the pictures:  results/demo/sub-*/ses-*/qc/*.png"
+	@echo "and at the report:     report.html"
+
+test: lint unit workflow e2e ## every check and test
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+unit: .venv/ready
+	$(BIN)/pytest -n $(CORES) tests/unit gliaflow
+
+workflow: .venv/ready
+	$(BIN)/pytest -n $(CORES) tests/workflow
+
+e2e: .venv/ready
+	$(BIN)/pytest tests/e2e
+
+clean: ## remove the demonstration and the environment
+	rm -rf .venv demo results logs resources/atlas report.html .snakemake

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import numpy as np
+
+from gliaflow.checks import check_mask
+from gliaflow.images import read_image
+from gliaflow.job import job
+from gliaflow.preprocess.brain_mask import BrainScans, find_brain
+from gliaflow.preprocess.transforms import in_space_of, read_transform
+from gliaflow.results import keep_image
+
+with job(snakemake.log[0], snakemake.params.name):
+    inputs, params = snakemake.input, snakemake.params
+    images = {
+        sequence: in_space_of(read_image(image), read_transform(transform))
+        for sequence, image, transform in zip(params.sequences, inputs.images, inputs.transforms, strict=True)
+    }
+    scans = BrainScans(
+        images,
+        images[params.reference],
+        given=Path(inputs.given[0]) if inputs.given else None,
+        weights=Path(inputs.weights[0]) if inputs.weights else None,
+        threads=snakemake.threads,
+    )
+    mask = find_brain(params.method, scans)
+    volume = check_mask(mask, snakemake.output.mask, like=scans.reference)
+    keep_image(
+        snakemake.output.mask,
+        mask,
+        dtype=np.uint8,
+        sources=list(inputs.images),
+        space="ref",
+        parameters={"method": params.method},
+        software=["SimpleITK", "nilearn"],
+        VolumeMl=round(volume, 1),
+    )
