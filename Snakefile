@@ -14,12 +14,13 @@ include: "rules/simulate.smk"
 include: "rules/models.smk"
 include: "rules/convert.smk"
 include: "rules/preprocess.smk"
+include: "rules/register.smk"
 include: "rules/segment.smk"
 include: "rules/fuse.smk"
 include: "rules/report.smk"
 
 
 rule all:
+    default_target: True
     input:
         final_outputs(),
-    default_target: True

@@ -51,8 +51,8 @@ def check_image(
         raise ImageError(f"{name}: every voxel has the value {data.min():g}; the image is empty")
     if like is not None and not same_grid(image, like):
         raise ImageError(
-            f"{name}: lies on another grid: shape {image.shape} against {like.shape[:3]}, "
-            f"first voxel at {np.round(image.affine[:3, 3], 2)} mm against {np.round(like.affine[:3, 3], 2)} mm"
+            f"{name}: lies on another grid: shape {image.shape} against {like.shape[:3]}, first voxel at "
+            f"{np.round(image.affine[:3, 3], 2)} mm against {np.round(like.affine[:3, 3], 2)} mm"
         )
 
 
@@ -128,8 +128,8 @@ def check_inside(
     inside = ((voxels >= -0.5) & (voxels <= np.array(grid.shape[:3]) - 0.5)).all(axis=1)
     if inside.mean() < least:
         raise ImageError(
-            f"{name}: only {inside.mean():.0%} of the brain lies inside the grid; the registration is wrong, or "
-            "the atlas is too small: look at the picture of the brain mask"
+            f"{name}: only {inside.mean():.0%} of the brain lies inside the grid; the registration is wrong, "
+            "or the atlas is too small: look at the picture of the brain mask"
         )
 
 

@@ -1,28 +1,3 @@
-def members_of(wildcards):
-    """The members of the session's model."""
-    return fill(MEMBERS, wildcards, model=model_of(session_of(wildcards)).name)
-
-
-def model_facts(wildcards):
-    """What the outputs say of the model."""
-    model = model_of(session_of(wildcards))
-    return {
-        "Model": model.name,
-        "ModelDescription": model.description,
-        "ModelSha256": model.sha256,
-        "Licence": model.licence,
-    }
-
-
-def model_regions(wildcards):
-    return list(model_of(session_of(wildcards)).regions)
-
-
-PROBABILITY = seg("probseg.nii.gz", space=ATLAS)
-LABELS_ATLAS = seg("dseg.nii.gz", space=ATLAS)
-LABELS_REF = seg("dseg.nii.gz", space="ref")
-
-
 rule fuse:
     input:
         members=members_of,
@@ -37,6 +12,9 @@ rule fuse:
         benchmark_path("fuse")
     conda:
         "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(3000),
+        runtime=20,
     params:
         name=job_name,
         space=ATLAS,
@@ -44,9 +22,6 @@ rule fuse:
         facts=model_facts,
         decoding={key: config["segment"][key] for key in ("threshold", "min_component_voxels")},
         method=config["fuse"]["method"],
-    resources:
-        mem_mb=memory(3000),
-        runtime=20,
     script:
         "../scripts/fuse.py"
 
@@ -68,13 +43,13 @@ rule labels_ref:
         benchmark_path("labels_ref")
     conda:
         "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=10,
     params:
         name=job_name,
         regions=model_regions,
         facts=model_facts,
         decoding={key: config["segment"][key] for key in ("threshold", "min_component_voxels")},
-    resources:
-        mem_mb=memory(2000),
-        runtime=10,
     script:
         "../scripts/labels_ref.py"

@@ -1,110 +1,3 @@
-PREPROCESS = config["preprocess"]
-NATIVE = anat("{sequence}.nii.gz")
-N4 = anat("{sequence}.nii.gz", desc="n4")
-BRAIN_REF = anat("mask.nii.gz", space="ref", desc="brain")
-BRAIN_ATLAS = anat("mask.nii.gz", space=ATLAS, desc="brain")
-IN_REF = anat("{sequence}.nii.gz", space="ref")
-IN_ATLAS = anat("{sequence}.nii.gz", space=ATLAS, desc="brain")
-NORMALISED = anat("{sequence}.nii.gz", space=ATLAS, desc="norm")
-TO_REF = transform("{sequence}", "ref")
-TO_FIRST = transform("ref", "first")
-TO_ATLAS = transform("ref", ATLAS)
-
-
-def sidecar(image):
-    """Path of an image's sidecar."""
-    return image.replace(".nii.gz", ".json")
-
-
-# --- which image, which method ---------------------------------------------------------------------------
-
-
-def registration_image(sequence):
-    """What registration and brain extraction look at: the corrected copy, unless N4 is off."""
-    return NATIVE if PREPROCESS["n4"][sequence] == "off" else N4
-
-
-def to_register(wildcards):
-    return fill(registration_image(wildcards.sequence), wildcards)
-
-
-def reference_to_register(wildcards):
-    sequence = reference(wildcards)
-    return fill(registration_image(sequence), wildcards, sequence=sequence)
-
-
-def first_to_register(wildcards):
-    entry = FIRST[wildcards.cohort, wildcards.subject]
-    pattern = registration_image(entry.reference)
-    return fill(pattern, wildcards, session=entry.session, sequence=entry.reference)
-
-
-def all_to_register(wildcards):
-    return [
-        fill(registration_image(sequence), wildcards, sequence=sequence)
-        for sequence in session_of(wildcards).expected
-    ]
-
-
-def to_resample(wildcards):
-    """The image whose intensities go on: corrected only where N4 is to be applied."""
-    applied = PREPROCESS["n4"][wildcards.sequence] == "apply"
-    return fill(N4 if applied else NATIVE, wildcards)
-
-
-def coregistration(wildcards):
-    """How a sequence comes to the reference: rigid, or not at all where both share a grid."""
-    aligned = session_of(wildcards).registered != "none"
-    return "none" if aligned or wildcards.sequence == reference(wildcards) else "rigid"
-
-
-def atlas_registration(wildcards):
-    return "none" if session_of(wildcards).registered == "atlas" else PREPROCESS["atlas_transform"]
-
-
-def brain_method(wildcards):
-    """How the brain is found: the sheet's mask, else stripped scans, else the method of the config."""
-    entry = session_of(wildcards)
-    if entry.brain_mask:
-        return "given"
-    return "stripped" if entry.stripped else PREPROCESS["brain_extraction"]["method"]
-
-
-def given_mask(wildcards):
-    mask = session_of(wildcards).brain_mask
-    return [str(mask)] if mask else []
-
-
-def brain_weights(wildcards):
-    return [hdbet_folder()] if brain_method(wildcards) == "hd-bet" else []
-
-
-def brain_gpu(wildcards):
-    return int(brain_method(wildcards) == "hd-bet")
-
-
-def atlas_inputs(wildcards):
-    """For a first session the brain and the atlas; later ones follow the first."""
-    if is_first(wildcards):
-        return {"atlas": rules.atlas.output.brain}
-    return {
-        "to_first": fill(TO_FIRST, wildcards),
-        "first_to_atlas": fill(TO_ATLAS, wildcards, session=first_session(wildcards)),
-    }
-
-
-def reference_image(wildcards):
-    normalisation = PREPROCESS["normalisation"]
-    return [str(find_path(normalisation["reference"]))] if normalisation["method"] == "histogram" else []
-
-
-if workflow.is_main_process and any(map(brain_gpu, SESSIONS.values())):
-    require_hdbet()
-
-
-# --- rules -----------------------------------------------------------------------------------------------
-
-
 rule n4:
     input:
         NATIVE,
@@ -117,38 +10,14 @@ rule n4:
         benchmark_path("n4", "{sequence}")
     conda:
         "../envs/imaging.yaml"
-    params:
-        name=job_name,
-        settings=PREPROCESS["n4_settings"],
     resources:
         mem_mb=memory(1500),
         runtime=20,
-    script:
-        "../scripts/n4.py"
-
-
-rule coregister:
-    input:
-        fixed=reference_to_register,
-        moving=to_register,
-    output:
-        transform=TO_REF,
-        report=TO_REF.replace(".tfm", ".json"),
-    log:
-        log_path("coregister", "{sequence}"),
-    benchmark:
-        benchmark_path("coregister", "{sequence}")
-    conda:
-        "../envs/imaging.yaml"
     params:
         name=job_name,
-        kind=coregistration,
-        seed=config["seed"],
-    resources:
-        mem_mb=memory(2000),
-        runtime=20,
+        settings=PREPROCESS["n4_settings"],
     script:
-        "../scripts/register.py"
+        "../scripts/n4.py"
 
 
 rule brain_mask:
@@ -166,15 +35,15 @@ rule brain_mask:
         benchmark_path("brain_mask")
     conda:
         "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(3000),
+        runtime=30,
+        gpu=brain_gpu,
     params:
         name=job_name,
         method=brain_method,
         sequences=lambda wildcards: session_of(wildcards).expected,
         reference=reference,
-    resources:
-        mem_mb=memory(3000),
-        runtime=30,
-        gpu=brain_gpu,
     script:
         "../scripts/brain_mask.py"
 
@@ -193,91 +62,13 @@ rule brain_mask_native:
         benchmark_path("brain_mask_native", "{sequence}")
     conda:
         "../envs/imaging.yaml"
-    params:
-        name=job_name,
     resources:
         mem_mb=memory(1500),
         runtime=10,
+    params:
+        name=job_name,
     script:
         "../scripts/brain_mask_native.py"
-
-
-rule register_session:
-    input:
-        fixed=first_to_register,
-        moving=reference_to_register,
-        fixed_mask=of_first(BRAIN_REF),
-        moving_mask=BRAIN_REF,
-    output:
-        transform=TO_FIRST,
-        report=TO_FIRST.replace(".tfm", ".json"),
-    log:
-        log_path("register_session"),
-    benchmark:
-        benchmark_path("register_session")
-    conda:
-        "../envs/imaging.yaml"
-    params:
-        name=job_name,
-        kind="rigid",
-        seed=config["seed"],
-    resources:
-        mem_mb=memory(2000),
-        runtime=20,
-    script:
-        "../scripts/register.py"
-
-
-rule register_session_syn:
-    input:
-        fixed=first_to_register,
-        moving=reference_to_register,
-        fixed_mask=of_first(BRAIN_REF),
-        moving_mask=BRAIN_REF,
-        fixed_labels=of_first(seg("dseg.nii.gz", space="ref")),
-        moving_labels=seg("dseg.nii.gz", space="ref"),
-        start=TO_FIRST,
-    output:
-        field=anat("xfm.nii.gz", **{"from": "ref", "to": "first", "mode": "image"}),
-    log:
-        log_path("register_session_syn"),
-    benchmark:
-        benchmark_path("register_session_syn")
-    conda:
-        "../envs/imaging.yaml"
-    params:
-        name=job_name,
-        seed=config["seed"],
-    resources:
-        mem_mb=memory(4000),
-        runtime=60,
-    script:
-        "../scripts/register_session_syn.py"
-
-
-rule register_atlas:
-    input:
-        unpack(atlas_inputs),
-        image=reference_to_register,
-        mask=BRAIN_REF,
-    output:
-        transform=TO_ATLAS,
-        report=TO_ATLAS.replace(".tfm", ".json"),
-    log:
-        log_path("register_atlas"),
-    benchmark:
-        benchmark_path("register_atlas")
-    conda:
-        "../envs/imaging.yaml"
-    params:
-        name=job_name,
-        kind=atlas_registration,
-        seed=config["seed"],
-    resources:
-        mem_mb=memory(2000),
-        runtime=20,
-    script:
-        "../scripts/register_atlas.py"
 
 
 rule resample_ref:
@@ -294,12 +85,12 @@ rule resample_ref:
         benchmark_path("resample_ref", "{sequence}")
     conda:
         "../envs/imaging.yaml"
-    params:
-        name=job_name,
-        interpolation=PREPROCESS["interpolation"],
     resources:
         mem_mb=memory(1500),
         runtime=10,
+    params:
+        name=job_name,
+        interpolation=PREPROCESS["interpolation"],
     script:
         "../scripts/resample_ref.py"
 
@@ -307,7 +98,7 @@ rule resample_ref:
 rule brain_mask_atlas:
     input:
         mask=BRAIN_REF,
-        grid=rules.atlas.output.brain,
+        grid=ATLAS_BRAIN,
         to_atlas=TO_ATLAS,
     output:
         mask=BRAIN_ATLAS,
@@ -318,12 +109,12 @@ rule brain_mask_atlas:
         benchmark_path("brain_mask_atlas")
     conda:
         "../envs/imaging.yaml"
-    params:
-        name=job_name,
-        space=ATLAS,
     resources:
         mem_mb=memory(1500),
         runtime=10,
+    params:
+        name=job_name,
+        space=ATLAS,
     script:
         "../scripts/brain_mask_atlas.py"
 
@@ -343,14 +134,14 @@ rule resample_atlas:
         benchmark_path("resample_atlas", "{sequence}")
     conda:
         "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(1500),
+        runtime=10,
     params:
         name=job_name,
         space=ATLAS,
         n4=lambda wildcards: PREPROCESS["n4"][wildcards.sequence],
         interpolation=PREPROCESS["interpolation"],
-    resources:
-        mem_mb=memory(1500),
-        runtime=10,
     script:
         "../scripts/resample_atlas.py"
 
@@ -369,13 +160,13 @@ rule normalise:
         benchmark_path("normalise", "{sequence}")
     conda:
         "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(1500),
+        runtime=10,
     params:
         name=job_name,
         space=ATLAS,
         method=PREPROCESS["normalisation"]["method"],
         percentiles=PREPROCESS["normalisation"]["percentiles"],
-    resources:
-        mem_mb=memory(1500),
-        runtime=10,
     script:
         "../scripts/normalise.py"

@@ -1,39 +1,13 @@
-def picture(name, caption, category):
-    """A picture that goes into the report, with its caption and labels."""
-    return report(
-        qc(f"{name}.png"),
-        caption=f"../resources/report/{caption}.rst",
-        category=category,
-        subcategory="{cohort}",
-        labels={"subject": "{subject}", "session": "{session}"},
-    )
-
-
-def labels_if_segmented(wildcards):
-    """The label map, where a model takes the session: pictures go through the tumour."""
-    return [fill(LABELS_REF, wildcards)] if model_of(session_of(wildcards)) else []
-
-
-def shown_sequences(wildcards):
-    """What the label map is drawn over: t1c and t2f, or what there is of them."""
-    expected = session_of(wildcards).expected
-    return [s for s in ("t1c", "t2f") if s in expected] or list(expected[:1])
-
-
-def over_labels(wildcards):
-    return [fill(IN_REF, wildcards, sequence=s) for s in shown_sequences(wildcards)]
-
-
 rule dataset_description:
     output:
         "results/{cohort}/dataset_description.json",
     log:
         "logs/dataset_description/{cohort}.log",
+    localrule: True
     conda:
         "../envs/imaging.yaml"
     params:
         name="{cohort}",
-    localrule: True
     script:
         "../scripts/dataset_description.py"
 
@@ -43,7 +17,7 @@ rule qc_registration:
         images=of_sequences(IN_REF),
         mask=BRAIN_REF,
         labels=labels_if_segmented,
-        atlas=rules.atlas.output.brain,
+        atlas=ATLAS_BRAIN,
         in_atlas=of_reference(IN_ATLAS),
     output:
         picture("registration", "registration", "Registration"),
@@ -53,15 +27,15 @@ rule qc_registration:
         benchmark_path("qc_registration")
     conda:
         "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=10,
     params:
         name=job_name,
         sequences=lambda wildcards: session_of(wildcards).expected,
         reference=reference,
         atlas=ATLAS,
         dpi=config["report"]["dpi"],
-    resources:
-        mem_mb=memory(2000),
-        runtime=10,
     script:
         "../scripts/qc_registration.py"
 
@@ -81,13 +55,13 @@ rule qc_brain_mask:
         benchmark_path("qc_brain_mask")
     conda:
         "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=10,
     params:
         name=job_name,
         sequences=lambda wildcards: session_of(wildcards).expected,
         dpi=config["report"]["dpi"],
-    resources:
-        mem_mb=memory(2000),
-        runtime=10,
     script:
         "../scripts/qc_brain_mask.py"
 
@@ -105,14 +79,14 @@ rule qc_segmentation:
         benchmark_path("qc_segmentation")
     conda:
         "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=10,
     params:
         name=job_name,
         sequences=shown_sequences,
         regions=model_regions,
         facts=model_facts,
         dpi=config["report"]["dpi"],
-    resources:
-        mem_mb=memory(2000),
-        runtime=10,
     script:
         "../scripts/qc_segmentation.py"

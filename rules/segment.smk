@@ -1,24 +1,3 @@
-def model_named(wildcards):
-    return next(model for model in MODELS.segmentation if model.name == wildcards.model)
-
-
-def model_images(wildcards):
-    """The sequences that a model needs, in its order, on the atlas grid."""
-    return [fill(IN_ATLAS, wildcards, sequence=s) for s in model_named(wildcards).sequences]
-
-
-def model_gpu(wildcards):
-    return int(model_named(wildcards).gpu)
-
-
-def model_settings(wildcards):
-    """The section of the config for the model's kind."""
-    return config["segment"].get(model_named(wildcards).kind, {})
-
-
-MEMBERS = seg("members", space=ATLAS, model="{model}")
-
-
 rule segment:
     input:
         images=model_images,
@@ -31,6 +10,10 @@ rule segment:
         benchmark_path("segment", "{model}")
     conda:
         "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(3000),
+        runtime=30,
+        gpu=model_gpu,
     params:
         name=job_name,
         space=ATLAS,
@@ -38,9 +21,5 @@ rule segment:
         sequences=lambda wildcards: model_named(wildcards).sequences,
         regions=lambda wildcards: model_named(wildcards).regions,
         settings=model_settings,
-    resources:
-        mem_mb=memory(3000),
-        runtime=30,
-        gpu=model_gpu,
     script:
         "../scripts/segment.py"

@@ -7,12 +7,12 @@ rule simulate:
         "benchmarks/simulate/sub-{subject}_ses-{session}.tsv"
     conda:
         "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=10,
     params:
         name="demo/sub-{subject}/ses-{session}",
         seed=config["seed"],
         resolution_mm=config["simulate"]["resolution_mm"],
-    resources:
-        mem_mb=memory(2000),
-        runtime=10,
     script:
         "../scripts/simulate.py"

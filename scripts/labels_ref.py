@@ -15,7 +15,7 @@ with job(snakemake.log[0], snakemake.params.name):
         read_image(snakemake.input.probability),
         read_image(snakemake.input.mask),
         np.linalg.inv(read_transform(snakemake.input.to_atlas)),
-        params.regions,
+        regions=params.regions,
         **params.decoding,
     )
     keep_image(

@@ -14,6 +14,7 @@ def labels_on_grid(
     probability: nib.Nifti1Image,
     mask: nib.Nifti1Image,
     matrix: Array,
+    *,
     regions: Sequence[str],
     threshold: Mapping[str, float],
     min_component_voxels: int,

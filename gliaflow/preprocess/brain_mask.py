@@ -76,8 +76,8 @@ def _stripped(scans: BrainScans) -> nib.Nifti1Image:
     inside = data_of(scans.reference) != 0
     if inside.mean() > 0.9:
         raise ImageError(
-            "the sheet or config calls the scans stripped, but nearly every voxel of the reference has a value; "
-            "write stripped = no"
+            "the sheet or config calls the scans stripped, but nearly every voxel of the reference has a "
+            "value; write stripped = no"
         )
     return new_image(ndimage.binary_fill_holes(inside), scans.reference.affine, np.uint8)
 

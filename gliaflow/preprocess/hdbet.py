@@ -11,6 +11,7 @@ from gliaflow.images import data_of, new_image
 from gliaflow.preprocess.hdbet_weights import CHECKPOINT, check_weights
 
 if TYPE_CHECKING:
+    import torch
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 
@@ -49,7 +50,7 @@ def extract_with_hdbet(image: nib.Nifti1Image, weights: Path, *, threads: int = 
     return new_image(np.asarray(labels).T > 0, image.affine, np.uint8)
 
 
-def _load(folder: Path, device: "torch.device") -> "nnUNetPredictor":  # noqa: F821
+def _load(folder: Path, device: "torch.device") -> "nnUNetPredictor":
     import torch
     from batchgenerators.utilities.file_and_folder_operations import load_json
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor

@@ -24,7 +24,8 @@ def check_weights(folder: Path) -> None:
     missing = missing_weights(folder)
     if missing:
         raise ConfigError(
-            f"{folder}: has no weights of HD-BET ({', '.join(missing)} not found). Unpack HD-BET's release there, "
-            "or set its sha256 in config/models.yaml and run `snakemake fetch_hdbet` where there is a network, or "
-            "set preprocess.brain_extraction.weights to the folder that has them, or use method: embedded"
+            f"{folder}: has no weights of HD-BET ({', '.join(missing)} not found). Unpack HD-BET's release "
+            "there, or set preprocess.brain_extraction.weights to the folder that has them, or enter its "
+            "sha256 in config/models.yaml and run `snakemake fetch_hdbet` where there is a network, "
+            "or use method: embedded"
         )

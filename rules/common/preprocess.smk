@@ -1,0 +1,117 @@
+FETCHED_HDBET = "resources/fetched/hd-bet"
+PREPROCESS = config["preprocess"]
+
+
+def hdbet_folder():
+    """The folder of HD-BET's weights: the one that `fetch_hdbet` makes, or the config's."""
+    folder = config["preprocess"]["brain_extraction"]["weights"]
+    return folder if folder == FETCHED_HDBET else str(find_path(folder))
+
+
+def atlas_source():
+    """The atlas file that the config names; none for the bundled one."""
+    path = config["atlas"]["path"]
+    return [str(find_path(path))] if path else []
+
+
+def hdbet_release():
+    """The entry of the model table for HD-BET's weights."""
+    return next(w for w in MODELS.brain_extraction if w.name == "hd-bet")
+
+
+def require_hdbet():
+    """Stop before any job where the weights are missing and no rule can fetch them."""
+    if hdbet_folder() == FETCHED_HDBET and hdbet_release().sha256:
+        return
+    try:
+        check_weights(Path(hdbet_folder()))
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def sidecar(image):
+    """Path of an image's sidecar."""
+    return image.replace(".nii.gz", ".json")
+
+
+def registration_image(sequence):
+    """What registration and brain extraction look at: the corrected copy, unless N4 is off."""
+    return NATIVE if PREPROCESS["n4"][sequence] == "off" else N4
+
+
+def to_register(wildcards):
+    return fill(registration_image(wildcards.sequence), wildcards)
+
+
+def reference_to_register(wildcards):
+    sequence = reference(wildcards)
+    return fill(registration_image(sequence), wildcards, sequence=sequence)
+
+
+def first_to_register(wildcards):
+    entry = FIRST[wildcards.cohort, wildcards.subject]
+    pattern = registration_image(entry.reference)
+    return fill(pattern, wildcards, session=entry.session, sequence=entry.reference)
+
+
+def all_to_register(wildcards):
+    return [
+        fill(registration_image(sequence), wildcards, sequence=sequence)
+        for sequence in session_of(wildcards).expected
+    ]
+
+
+def to_resample(wildcards):
+    """The image whose intensities go on: corrected only where N4 is to be applied."""
+    applied = PREPROCESS["n4"][wildcards.sequence] == "apply"
+    return fill(N4 if applied else NATIVE, wildcards)
+
+
+def coregistration(wildcards):
+    """How a sequence comes to the reference: rigid, or not at all where both share a grid."""
+    aligned = session_of(wildcards).registered != "none"
+    return "none" if aligned or wildcards.sequence == reference(wildcards) else "rigid"
+
+
+def atlas_registration(wildcards):
+    return "none" if session_of(wildcards).registered == "atlas" else PREPROCESS["atlas_transform"]
+
+
+def brain_method(wildcards):
+    """How the brain is found: the sheet's mask, else stripped scans, else the method of the config."""
+    entry = session_of(wildcards)
+    if entry.brain_mask:
+        return "given"
+    return "stripped" if entry.stripped else PREPROCESS["brain_extraction"]["method"]
+
+
+def given_mask(wildcards):
+    mask = session_of(wildcards).brain_mask
+    return [str(mask)] if mask else []
+
+
+def brain_weights(wildcards):
+    return [hdbet_folder()] if brain_method(wildcards) == "hd-bet" else []
+
+
+def brain_gpu(wildcards):
+    return int(brain_method(wildcards) == "hd-bet")
+
+
+def atlas_inputs(wildcards):
+    """For a first session the brain and the atlas; later ones follow the first."""
+    if is_first(wildcards):
+        return {"atlas": ATLAS_BRAIN}
+    return {
+        "to_first": fill(TO_FIRST, wildcards),
+        "first_to_atlas": fill(TO_ATLAS, wildcards, session=first_session(wildcards)),
+    }
+
+
+def reference_image(wildcards):
+    normalisation = PREPROCESS["normalisation"]
+    return [str(find_path(normalisation["reference"]))] if normalisation["method"] == "histogram" else []
+
+
+if workflow.is_main_process and any(map(brain_gpu, SESSIONS.values())):
+    require_hdbet()

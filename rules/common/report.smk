@@ -1,0 +1,24 @@
+def picture(name, caption, category):
+    """A picture that goes into the report, with its caption and labels."""
+    return report(
+        qc(f"{name}.png"),
+        caption=f"../resources/report/{caption}.rst",
+        category=category,
+        subcategory="{cohort}",
+        labels={"subject": "{subject}", "session": "{session}"},
+    )
+
+
+def labels_if_segmented(wildcards):
+    """The label map, where a model takes the session: pictures go through the tumour."""
+    return [fill(LABELS_REF, wildcards)] if model_of(session_of(wildcards)) else []
+
+
+def shown_sequences(wildcards):
+    """What the label map is drawn over: t1c and t2f, or what there is of them."""
+    expected = session_of(wildcards).expected
+    return [s for s in ("t1c", "t2f") if s in expected] or list(expected[:1])
+
+
+def over_labels(wildcards):
+    return [fill(IN_REF, wildcards, sequence=s) for s in shown_sequences(wildcards)]

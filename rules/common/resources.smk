@@ -1,0 +1,14 @@
+def memory(base_mb):
+    """Memory of a job in MB, doubled with every attempt."""
+
+    def mem_mb(wildcards, attempt):
+        return base_mb * 2 ** (attempt - 1)
+
+    return mem_mb
+
+
+def job_name(wildcards):
+    """What an error calls a job: the session, and the sequence where it has one."""
+    parts = dict(wildcards.items())
+    name = "{cohort}/sub-{subject}/ses-{session}".format(**parts)
+    return " ".join(filter(None, [name, parts.get("sequence")]))

@@ -1,0 +1,103 @@
+import logging
+import os
+from pathlib import Path
+
+from snakebids import bids, set_bids_spec
+from snakemake.exceptions import WorkflowError
+
+from gliaflow.config.models import choose_model, read_models
+from gliaflow.config.samples import read_samples
+from gliaflow.config.settings import complete_config
+from gliaflow.errors import ConfigError
+from gliaflow.preprocess.hdbet_weights import check_weights
+
+set_bids_spec("v0_11_0")
+
+HOME = Path(workflow.basedir)
+DEMO = HOME / "demo"
+CHANNELS = ["t1n", "t1c", "t2w", "t2f"]
+SESSION = dict(subject="{subject}", session="{session}")
+
+# One thread for each job and the package on the path: the same wherever a job runs.
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")])),
+    ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS="1",
+    OMP_NUM_THREADS="1",
+    NO_ET="1",
+)
+
+
+wildcard_constraints:
+    cohort="[A-Za-z0-9]+",
+    subject="[A-Za-z0-9]+",
+    session="[A-Za-z0-9]+",
+    sequence="|".join(CHANNELS),
+    atlas="[A-Za-z0-9]+",
+    model="[A-Za-z0-9]+",
+
+
+def find_path(path):
+    """Where a path of the config lies: in the working directory, where the user stood, or here."""
+    places = [Path(path), Path(workflow.workdir_init) / path, HOME / path]
+    return next((place.resolve() for place in places if place.exists()), places[0].resolve())
+
+
+def made_here(path):
+    """Whether a scan that the sheet names is made by the rule `simulate`."""
+    return DEMO in Path(path).parents
+
+
+def read_config():
+    """Check config, models and sheets; every mistake in them is told at once."""
+    try:
+        settings = complete_config(config)
+        models = read_models(find_path(settings["models"]))
+        sheets = [find_path(sheet) for sheet in settings["samples"]]
+        sessions = read_samples(sheets, settings, produced=made_here, check_paths=workflow.is_main_process)
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+    return settings, models, {entry.key: entry for entry in sessions}
+
+
+config, MODELS, SESSIONS = read_config()
+ATLAS = config["atlas"]["name"]
+
+
+def session_of(wildcards):
+    """The row of the sample sheet that a job belongs to."""
+    key = (wildcards.cohort, wildcards.subject, wildcards.session)
+    if key not in SESSIONS:
+        raise WorkflowError(f"no sample sheet lists {' '.join(key)}")
+    return SESSIONS[key]
+
+
+def first_sessions():
+    """The first session of every subject: by days, else as listed."""
+    first = {}
+    for entry in SESSIONS.values():
+        known = first.setdefault((entry.cohort, entry.subject), entry)
+        if entry.days is not None and known.days is not None and entry.days < known.days:
+            first[entry.cohort, entry.subject] = entry
+    return first
+
+
+FIRST = first_sessions()
+
+
+def first_session(wildcards):
+    """The first session of a job's subject, as the value of its wildcard."""
+    return FIRST[wildcards.cohort, wildcards.subject].session
+
+
+def is_first(wildcards):
+    return first_session(wildcards) == wildcards.session
+
+
+def reference(wildcards):
+    """The sequence whose grid is the session's `ref` space."""
+    return session_of(wildcards).reference
+
+
+def model_of(entry):
+    """The first listed model whose sequences a session has, or None."""
+    return choose_model(MODELS, set(entry.expected), config["segment"]["models"])

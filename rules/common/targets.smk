@@ -1,0 +1,40 @@
+def session_outputs(entry):
+    """Every file that a finished session has."""
+    wildcards = dict(cohort=entry.cohort, subject=entry.subject, session=entry.session)
+    per_sequence = [
+        anat("{sequence}.nii.gz", space="ref"),
+        anat("mask.nii.gz", space="{sequence}", desc="brain"),
+        anat("{sequence}.nii.gz", space=ATLAS, desc="norm"),
+    ]
+    per_session = [qc("registration.png"), qc("brainmask.png")]
+    if model_of(entry):
+        per_session += [
+            seg("dseg.nii.gz", space="ref"),
+            seg("volumes.tsv"),
+            qc("segmentation.png"),
+        ]
+    if config["preprocess"]["longitudinal"] == "syn" and FIRST[entry.cohort, entry.subject] is not entry:
+        per_session.append(anat("xfm.nii.gz", **{"from": "ref", "to": "first", "mode": "image"}))
+    return [pattern.format(**wildcards) for pattern in per_session] + [
+        pattern.format(**wildcards, sequence=sequence)
+        for pattern in per_sequence
+        for sequence in entry.expected
+    ]
+
+
+def final_outputs():
+    cohorts = sorted({entry.cohort for entry in SESSIONS.values()})
+    return [f"results/{cohort}/dataset_description.json" for cohort in cohorts] + [
+        path for entry in SESSIONS.values() for path in session_outputs(entry)
+    ]
+
+
+def unsegmented():
+    """Sessions that no model takes."""
+    return ["/".join(entry.key) for entry in SESSIONS.values() if not model_of(entry)]
+
+
+if workflow.is_main_process and unsegmented():
+    logging.getLogger("snakemake").warning(
+        f"No listed model takes the sequences of {', '.join(unsegmented())}: preprocessed, not segmented."
+    )
