@@ -9,6 +9,7 @@ from gliaflow.errors import ImageError
 from gliaflow.images import data_of, same_grid, spacing_of
 
 BRAIN_VOLUME_ML = (500.0, 2300.0)
+LEAST_MUTUAL_INFORMATION = 0.1
 SPATIAL_DIMENSIONS = 3
 
 
@@ -148,8 +149,14 @@ def check_similarity(before: float, after: float, name: str | Path, *, tolerance
     Raises
     ------
     ImageError
-        The result is less alike than the start, or not finite.
+        The result is less alike than the start, not finite, or below 0.1 nats: noise has about 0.01 with any
+        scan, two scans of one head 0.4 and more.
     """
+    if after < LEAST_MUTUAL_INFORMATION:
+        raise ImageError(
+            f"{name}: the registered images have next to nothing in common (mutual information {after:.4f}); "
+            "look at both scans, one may be noise or another body"
+        )
     if not np.isfinite([before, after]).all() or after < before * (1 - tolerance):
         raise ImageError(
             f"{name}: registration made the images less alike (mutual information {before:.4f} before, "

@@ -2,13 +2,12 @@
 
 1. A whole-head template is registered to every sequence, affinely, from several starts; the transform whose
    brain fits best in all sequences wins.
-2. Intensities in the brain's core and round the brain, learned from the session itself, say of every voxel how
-   much likelier it is brain than not.
+2. Intensities in the brain's core and round the brain, learned from the session itself, say of every voxel
+   how much likelier it is brain than not.
 3. Both, and each voxel's neighbours, decide in a mean-field Markov random field on a 2 mm grid.
 """
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import nibabel as nib
 import numpy as np
@@ -44,9 +43,7 @@ BAND_MM = (-14.0, 9.0)
 OPENING_MM, CLOSING_MM = 5.0, 5.0
 
 
-def extract_brain(
-    images: Mapping[str, nib.Nifti1Image], grid: nib.Nifti1Image, *, threads: int = 1
-) -> nib.Nifti1Image:
+def extract_brain(images: Mapping[str, nib.Nifti1Image], grid: nib.Nifti1Image) -> nib.Nifti1Image:
     """Find the brain in the whole-head images of one session.
 
     Parameters
@@ -56,8 +53,6 @@ def extract_brain(
         one world space (mm); bias-corrected or raw.
     grid
         The grid that the mask gets; its intensities are not used.
-    threads
-        How many sequences to work on at a time; the result does not depend on it.
 
     Returns
     -------
@@ -67,19 +62,15 @@ def extract_brain(
     Raises
     ------
     ImageError
-        No sequence is given, or none shows a head that the template can be laid on.
+        No sequence is given, or one shows no head that the template can be laid on.
     """
     if not images:
         raise ImageError("brain extraction needs at least one of t1n, t1c, t2w, t2f, but got none")
-    sequences = list(images)
+    sequences = sorted(images)
     template = make_head_template(sequences)
-    with ThreadPoolExecutor(threads) as pool:
-        heads = dict(zip(sequences, pool.map(registration_image, images.values(), sequences), strict=True))
-        found = pool.map(lambda sequence: find_head(heads[sequence], template, sequence), sequences)
-        start = agree_on_head(list(found), heads, template)
-        fits = list(
-            pool.map(lambda sequence: fit_affine(heads[sequence], template, sequence, start), sequences)
-        )
+    heads = {s: registration_image(images[s], s) for s in sequences}
+    start = agree_on_head([find_head(heads[s], template, s) for s in sequences], heads, template)
+    fits = [fit_affine(heads[s], template, s, start) for s in sequences]
     work = working_grid(grid, WORK_MM)
     distance = np.mean([values_on_grid(template.distance, work, fit, OUTSIDE_MM) for fit in fits], axis=0)
     ratios = [log_likelihood_ratio(*intensities_on_grid(images[s], work), distance, s) for s in sequences]

@@ -1,0 +1,180 @@
+"""The demonstration cohort from DICOM to pictures, held against the truth it was made from."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import demo_rows
+from workflow import QUICK, REPOSITORY, checksums, run, run_and_kill, text_of_everything, write_sheet
+
+from gliaflow.images import data_of, read_image, to_ras
+from gliaflow.labels import region_mask
+from gliaflow.preprocess.resample import resample_mask
+from gliaflow.preprocess.transforms import read_transform
+from gliaflow.simulate.truth import read_truth, registration_error_mm
+
+SESSIONS = [(row["subject"], row["session"]) for row in demo_rows()]
+SEQUENCES = {"demo02": ["t1c", "t2w", "t2f"]}
+ALL = ["t1n", "t1c", "t2w", "t2f"]
+
+
+def folder_of(directory: Path, subject: str, session: str) -> Path:
+    return directory / "results" / "demo" / f"sub-{subject}" / f"ses-{session}"
+
+
+def truth_of(subject: str, session: str):
+    folder = REPOSITORY / "demo" / f"sub-{subject}" / f"ses-{session}" / "truth"
+    return read_truth(folder), folder
+
+
+def dice(first: np.ndarray, second: np.ndarray) -> float:
+    return 2 * np.logical_and(first, second).sum() / (first.sum() + second.sum())
+
+
+def expected_files(subject: str, session: str) -> set[str]:
+    """What docs/outputs.md promises for a session."""
+    stem, found = f"sub-{subject}_ses-{session}", set()
+    for s in SEQUENCES.get(subject, ALL):
+        images = [s, f"desc-n4_{s}", f"space-ref_{s}", f"space-{s}_desc-brain_mask"]
+        images += [f"space-MNI152_desc-brain_{s}", f"space-MNI152_desc-norm_{s}"]
+        found |= {f"anat/{stem}_{i}.{e}" for i in images for e in ("nii.gz", "json")}
+        found |= {f"anat/{stem}_from-{s}_to-ref_mode-image_xfm.{e}" for e in ("tfm", "json")}
+    masks = [f"space-{s}_desc-brain_mask" for s in ("ref", "MNI152")]
+    found |= {f"anat/{stem}_{m}.{e}" for m in masks for e in ("nii.gz", "json")}
+    links = ["from-ref_to-MNI152"] + (["from-ref_to-first"] if session == "2" else [])
+    found |= {f"anat/{stem}_{link}_mode-image_xfm.{e}" for link in links for e in ("tfm", "json")}
+    maps = ["space-MNI152_probseg", "space-MNI152_dseg", "space-ref_dseg"]
+    found |= {f"seg/{stem}_{m}.{e}" for m in maps for e in ("nii.gz", "json")}
+    found |= {f"seg/{stem}_volumes.{e}" for e in ("tsv", "json")}
+    found |= {f"qc/{stem}_{p}.png" for p in ("registration", "brainmask", "segmentation")}
+    if subject == "demo01":
+        found |= {f"anat/{stem}_desc-selected_series.json", f"anat/{stem}_desc-found_series.tsv"}
+    return found
+
+
+def test_one_broken_subject_fails_alone_and_is_named(demo):
+    done, _ = demo
+    assert done.status == 1
+    assert "gliaflow: demo/sub-broken/ses-1 t1c:" in done.output
+    assert "not a whole NIfTI file" in done.output
+    assert "Traceback" not in done.output
+    assert not list(folder_of(done.directory, "broken", "1").rglob("*.nii.gz"))
+
+
+@pytest.mark.parametrize(("subject", "session"), SESSIONS)
+def test_every_promised_file_is_there_and_no_other(demo, subject, session):
+    folder = folder_of(demo[0].directory, subject, session)
+    assert {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()} == expected_files(
+        subject, session
+    )
+
+
+@pytest.mark.parametrize(("subject", "session"), SESSIONS)
+def test_sequences_are_registered_below_a_millimetre(demo, subject, session):
+    truth, folder = truth_of(subject, session)
+    brain = read_image(folder / "brain_mask.nii.gz")
+    anat = folder_of(demo[0].directory, subject, session) / "anat"
+    for sequence in SEQUENCES.get(subject, ALL):
+        path = anat / f"sub-{subject}_ses-{session}_from-{sequence}_to-ref_mode-image_xfm.tfm"
+        to_anatomy = truth.to_anatomy["t1c"] @ np.linalg.inv(read_transform(path))
+        mean, _ = registration_error_mm(to_anatomy, truth.to_anatomy[sequence], brain)
+        print(f"{subject} ses-{session} {sequence}: {mean:.2f} mm")
+        assert mean < 1
+
+
+@pytest.mark.parametrize(("subject", "session"), SESSIONS)
+def test_brain_and_tumour_are_where_the_truth_has_them(demo, subject, session):
+    truth, folder = truth_of(subject, session)
+    results, stem = folder_of(demo[0].directory, subject, session), f"sub-{subject}_ses-{session}"
+    brain = read_image(results / "anat" / f"{stem}_space-ref_desc-brain_mask.nii.gz")
+    labels = data_of(read_image(results / "seg" / f"{stem}_space-ref_dseg.nii.gz"), np.uint8)
+    to_ref = truth.to_anatomy["t1c"]
+    true_brain = resample_mask(to_ras(read_image(folder / "brain_mask.nii.gz")), brain, to_ref)
+    assert dice(data_of(brain) > 0, data_of(true_brain) > 0) > 0.9
+    true_labels = to_ras(read_image(folder / "label.nii.gz"))
+    whole = region_mask(data_of(true_labels, np.uint8), "WT")
+    moved = resample_mask(type(true_labels)(whole.astype(np.uint8), true_labels.affine), brain, to_ref)
+    assert dice(region_mask(labels, "WT"), data_of(moved) > 0) > 0.6
+    assert set(np.unique(labels)) <= {0, 2}
+
+
+def test_outputs_say_that_only_the_whole_tumour_was_determined(demo):
+    seg = folder_of(demo[0].directory, "demo01", "1") / "seg"
+    sidecar = json.loads((seg / "sub-demo01_ses-1_space-ref_dseg.json").read_text())
+    assert sidecar["Regions"] == ["WT"]
+    assert sidecar["Labels"] == {"2": "whole tumour (its parts were not determined)"}
+    with (seg / "sub-demo01_ses-1_volumes.tsv").open() as stream:
+        row = next(csv.DictReader(stream, delimiter="\t"))
+    assert float(row["wt_volume_ml"]) > 0
+    assert row["tc_volume_ml"] == row["et_volume_ml"] == ""
+
+
+def test_nothing_that_identifies_a_person_leaves_the_headers(demo):
+    directory = demo[0].directory
+    report = run(directory, demo[1], "--report", str(directory / "report.html"), config=QUICK)
+    assert (directory / "report.html").exists(), report.output
+    everything = text_of_everything(directory) | {"screen": demo[0].output.encode()}
+    for subject, session in SESSIONS:
+        for value in truth_of(subject, session)[0].planted:
+            assert len(value) > 3
+            held = [name for name, content in everything.items() if value.lower().encode() in content.lower()]
+            assert not held, f"{value!r} of {subject} is in {held}"
+
+
+def test_a_finished_cohort_has_nothing_left_to_do(demo):
+    again = run(demo[0].directory, demo[1], "-n", config=QUICK)
+    assert set(again.planned()) <= {"all", "convert"} | downstream_of_convert("broken")
+
+
+def downstream_of_convert(_: str) -> set[str]:
+    """Rules that the broken subject still waits for."""
+    per_sequence = {"n4", "coregister", "resample_ref", "brain_mask_native", "resample_atlas", "normalise"}
+    return per_sequence | {
+        "brain_mask",
+        "register_atlas",
+        "brain_mask_atlas",
+        "qc_brain_mask",
+        "qc_registration",
+    }
+
+
+@pytest.fixture(scope="module")
+def small_sheet(demo, tmp_path_factory) -> Path:
+    """Two subjects of the demonstration."""
+    rows = [row for row in demo_rows() if row["subject"] in ("demo01", "demo02")]
+    return write_sheet(tmp_path_factory.mktemp("small") / "samples.tsv", rows)
+
+
+def test_one_n4_setting_reruns_only_what_depends_on_it(demo, small_sheet):
+    config = {**QUICK, "preprocess": {"n4_settings": {"shrink": 5}}}
+    planned = run(demo[0].directory, small_sheet, "-n", config=config).planned()
+    assert planned["n4"] == 7
+    assert not {"simulate", "sort_study", "convert", "atlas"} & set(planned)
+    only_end = {**QUICK, "report": {"dpi": 80}}
+    assert set(run(demo[0].directory, small_sheet, "-n", config=only_end).planned()) == {
+        "all",
+        "qc_registration",
+        "qc_brain_mask",
+        "qc_segmentation",
+    }
+
+
+def test_killed_and_started_again_ends_with_the_same_bytes(demo, small_sheet, tmp_path):
+    directory = tmp_path / "again"
+    mask = folder_of(directory, "demo02", "1") / "anat" / "sub-demo02_ses-1_space-ref_desc-brain_mask.nii.gz"
+    run_and_kill(directory, small_sheet, mask, config=QUICK)
+    run(directory, small_sheet, "--unlock", config=QUICK)
+    done = run(directory, small_sheet, config=QUICK)
+    assert done.status == 0, done.output
+    first, second = checksums(demo[0].directory), checksums(directory)
+    assert len(second) > 60
+    assert second == {name: first[name] for name in second}
+
+
+def test_one_file_can_be_asked_for(demo, small_sheet, tmp_path):
+    target = "results/demo/sub-demo02/ses-1/anat/sub-demo02_ses-1_t2f.nii.gz"
+    done = run(tmp_path / "one", small_sheet, target, config=QUICK)
+    assert done.status == 0, done.output
+    assert [str(f.relative_to(tmp_path / "one")) for f in (tmp_path / "one").rglob("*.nii.gz")] == [target]
