@@ -44,7 +44,7 @@ def check_image(
     if min(image.shape) < 2:
         raise ImageError(f"{name}: has shape {image.shape}; an axis of one voxel is a picture, not a volume")
     check_affine(image.affine, name)
-    data = data_of(image, image.get_data_dtype())
+    data = np.asanyarray(image.dataobj)
     if not np.isfinite(data).all():
         count = int((~np.isfinite(data)).sum())
         raise ImageError(f"{name}: {count} voxels are not finite (NaN or infinite)")

@@ -3,10 +3,10 @@
 import hashlib
 import shutil
 import urllib.request
+import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from gliaflow.convert.archive import unpack
 from gliaflow.errors import ConfigError
 
 BLOCK = 1 << 20
@@ -38,7 +38,8 @@ def fetch_archive(url: str | None, sha256: str | None, folder: Path, name: str) 
     Raises
     ------
     ConfigError
-        No url or checksum is recorded, the checksum is another, or the archive holds no ``plans.json``.
+        No url or checksum is recorded, nothing can be downloaded, the checksum is another, or the archive is
+        no zip or holds no ``plans.json``.
     """
     if not url or not sha256:
         raise ConfigError(
@@ -50,15 +51,31 @@ def fetch_archive(url: str | None, sha256: str | None, folder: Path, name: str) 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent) as work:
         archive = Path(work) / "archive.zip"
-        with urllib.request.urlopen(url) as source, archive.open("wb") as target:
-            shutil.copyfileobj(source, target, BLOCK)
-        if (found := sha256_of(archive)) != sha256:
+        _download(url, archive, name)
+        if (found := sha256_of(archive)) != sha256.lower():
             raise ConfigError(f"{name}: {url} has sha256 {found}, not {sha256}; nothing was kept")
         content = Path(work) / "content"
         content.mkdir()
-        unpack(archive, content)
+        _unpack(archive, content, name)
         plans = sorted(content.rglob("plans.json"))
         if not plans:
             raise ConfigError(f"{name}: {url} holds no plans.json; it is no nnU-Net model")
         shutil.rmtree(folder, ignore_errors=True)
         plans[0].parent.replace(folder)
+
+
+def _download(url: str, target: Path, name: str) -> None:
+    try:
+        with urllib.request.urlopen(url) as source, target.open("wb") as stream:
+            shutil.copyfileobj(source, stream, BLOCK)
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot download {url} ({error}); look at the network and the url") from error
+
+
+def _unpack(archive: Path, folder: Path, name: str) -> None:
+    """Unpack under the names in the zip; ``zipfile`` keeps them inside the folder and makes no links."""
+    try:
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(folder)
+    except zipfile.BadZipFile as error:
+        raise ConfigError(f"{name}: what was downloaded is no whole zip ({error})") from error

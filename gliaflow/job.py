@@ -37,6 +37,7 @@ def job(log: str, name: str) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # noqa: BLE001
+            sys.stdout.flush()
             if not isinstance(error, GliaflowError):
                 traceback.print_exc()
             message = f"{name}: {error}" if str(error) else f"{name}: {type(error).__name__}"

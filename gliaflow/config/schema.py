@@ -107,6 +107,24 @@ def read_yaml(path: Path) -> Any:
         ) from error
 
 
+def typed(schema: Schema, given: Any) -> Any:
+    """Read the texts of a value as YAML where its schema wants no text.
+
+    Snakemake's command line leaves what stands inside a mapping or list as text: in
+    ``--config 'atlas={resolution: 2}'`` the 2 arrives as ``"2"``.
+
+    >>> typed({"properties": {"dpi": {"type": "integer"}}}, {"dpi": "80"})
+    {'dpi': 80}
+    """
+    if isinstance(given, Mapping):
+        inner = schema.get("properties", {})
+        return {key: typed(inner.get(key, {"type": "string"}), value) for key, value in given.items()}
+    if isinstance(given, list):
+        return [typed(schema.get("items", {"type": "string"}), value) for value in given]
+    wanted = schema.get("type", "string")
+    return yaml.safe_load(given) if isinstance(given, str) and "string" not in wanted else given
+
+
 def complete(schema: Schema, given: Any) -> Any:
     """Return a copy of a value with the schema's default for every key that it leaves out.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gliaflow.config.mistakes import Mistakes, show
-from gliaflow.config.schema import complete, load_schema, violations
+from gliaflow.config.schema import complete, load_schema, typed, violations
 
 # The channel order of gliaflow.labels, whose import (nibabel) would slow down the start of every cluster job.
 SEQUENCES = ("t1n", "t1c", "t2w", "t2f")
@@ -33,7 +33,7 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
     >>> complete_config({"preprocess": {"n4": {"t2f": False}}})["preprocess"]["n4"]
     {'t1n': 'registration', 't1c': 'registration', 't2w': 'registration', 't2f': 'off'}
     """
-    result: dict[str, Any] = complete(load_schema("config"), config)
+    result: dict[str, Any] = complete(load_schema("config"), typed(load_schema("config"), config))
     mistakes = Mistakes()
     for violation in violations("config", result):
         key = key_name(violation.path)

@@ -10,6 +10,10 @@ from gliaflow.checks import check_image, check_mask
 from gliaflow.errors import ImageError
 from gliaflow.images import data_of, new_image, read_image, to_ras
 
+# at other sizes than 1 mm, nilearn's interpolation leaves traces of 1e-18 all over the background;
+# the brain has 0.28 and more
+BACKGROUND_BELOW = 0.01
+
 
 def load_atlas(path: str | Path | None, resolution: int = 1) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
     """Load the atlas and its brain mask.
@@ -48,4 +52,6 @@ def load_atlas(path: str | Path | None, resolution: int = 1) -> tuple[nib.Nifti1
 def _bundled(resolution: int) -> nib.Nifti1Image:
     from nilearn.datasets import load_mni152_template
 
-    return load_mni152_template(resolution=resolution)
+    template = load_mni152_template(resolution=resolution)
+    data = data_of(template)
+    return new_image(np.where(data < BACKGROUND_BELOW, 0, data), template.affine)

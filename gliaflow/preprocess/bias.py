@@ -64,7 +64,7 @@ def _simpleitk(image: nib.Nifti1Image, shrink: int, iterations: Sequence[int]) -
     n4.SetMaximumNumberOfIterations(list(iterations))
     n4.Execute(sitk.Shrink(full, factors), sitk.Shrink(head_mask(full), factors))
     field = sitk.Cast(n4.GetLogBiasFieldAsImage(full), sitk.sitkFloat32)
-    return from_sitk(full / sitk.Exp(field))
+    return from_sitk(full * sitk.Exp(-field))
 
 
 def _antspyx(image: nib.Nifti1Image, shrink: int, iterations: Sequence[int]) -> nib.Nifti1Image:

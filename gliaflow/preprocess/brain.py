@@ -18,6 +18,7 @@ from gliaflow.errors import ImageError
 from gliaflow.images import Array, from_sitk, new_image, to_sitk
 from gliaflow.preprocess.head_registration import (
     OUTSIDE_MM,
+    POLISH_ROUNDS,
     agree_on_head,
     find_head,
     fit_affine,
@@ -70,7 +71,7 @@ def extract_brain(images: Mapping[str, nib.Nifti1Image], grid: nib.Nifti1Image) 
     template = make_head_template(sequences)
     heads = {s: registration_image(images[s], s) for s in sequences}
     start = agree_on_head([find_head(heads[s], template, s) for s in sequences], heads, template)
-    fits = [fit_affine(heads[s], template, s, start) for s in sequences]
+    fits = [fit_affine(heads[s], template, s, start, POLISH_ROUNDS) for s in sequences]
     work = working_grid(grid, WORK_MM)
     distance = np.mean([values_on_grid(template.distance, work, fit, OUTSIDE_MM) for fit in fits], axis=0)
     ratios = [log_likelihood_ratio(*intensities_on_grid(images[s], work), distance, s) for s in sequences]

@@ -83,7 +83,7 @@ def _stripped(scans: BrainScans) -> nib.Nifti1Image:
 
 
 def _embedded(scans: BrainScans) -> nib.Nifti1Image:
-    return extract_brain(scans.images, scans.reference, threads=scans.threads)
+    return extract_brain(scans.images, scans.reference)
 
 
 def _hdbet(scans: BrainScans) -> nib.Nifti1Image:

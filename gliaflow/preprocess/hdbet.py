@@ -1,7 +1,8 @@
 """Brain extraction by HD-BET's network (Isensee 2019), from a folder of weights, without worker processes."""
 
+import pickle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
@@ -62,11 +63,7 @@ def _load(folder: Path, device: "torch.device") -> "nnUNetPredictor":
         PlansManager(load_json(str(folder / "plans.json"))),
         load_json(str(folder / "dataset.json")),
     )
-    checkpoint = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
-    if checkpoint.get("trainer_name") != "nnUNetTrainer":
-        raise ConfigError(
-            f"{folder / CHECKPOINT}: was not trained by nnUNetTrainer; these are not HD-BET's weights"
-        )
+    checkpoint = _read_checkpoint(folder / CHECKPOINT)
     configuration = plans.get_configuration(checkpoint["init_args"]["configuration"])
     network = nnUNetTrainer.build_network_architecture(
         plans,
@@ -92,3 +89,17 @@ def _load(folder: Path, device: "torch.device") -> "nnUNetPredictor":
         checkpoint.get("inference_allowed_mirroring_axes"),
     )
     return predictor
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    import torch
+
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ConfigError(
+            f"{path}: is not a whole file of weights, or holds code; fetch HD-BET's release again"
+        ) from error
+    if not isinstance(checkpoint, dict) or checkpoint.get("trainer_name") != "nnUNetTrainer":
+        raise ConfigError(f"{path}: was not trained by nnUNetTrainer; these are not HD-BET's weights")
+    return checkpoint

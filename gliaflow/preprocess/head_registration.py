@@ -18,7 +18,8 @@ TOP_TO_CENTRE_MM, HEAD_TOP_MM = 80.0, 110.0
 START_SHIFTS_MM = (-30.0, -15.0, 0.0, 15.0, 30.0)
 START_PITCHES_DEG = (-20.0, 0.0, 20.0)
 CANDIDATES = 4
-NEAR_BRAIN_MM = 8.0
+FIT_WITHIN_MM, JUDGE_WITHIN_MM = 20.0, 8.0
+FIT_ROUNDS, POLISH_ROUNDS = 2, 4
 SAMPLING_SEED = 1
 
 
@@ -49,7 +50,7 @@ def registration_image(image: nib.Nifti1Image, sequence: str) -> sitk.Image:
         )
     work = working_grid(image, REGISTRATION_MM)
     values, _ = intensities_on_grid(image, work)
-    if np.ptp(values) <= 1e-6 * np.abs(values).max():
+    if np.ptp(values) <= 1e-3 * np.abs(values).max():
         raise ImageError(f"{sequence}: the image has one value everywhere, no head can be found in it")
     brightest = np.percentile(values[values > values.mean()], 98)
     return image_on_grid(np.clip(values / brightest, 0, 1).astype(np.float32), work)
@@ -108,7 +109,7 @@ def find_head(head: sitk.Image, template: HeadTemplate, sequence: str) -> sitk.A
     ends = []
     for start in starts[:CANDIDATES]:
         rough = _optimise(_metric(template, share=0.5), coarse, template.heads[sequence], start, step=4.0)
-        ends.append(fit_affine(head, template, sequence, fit_affine(head, template, sequence, rough)))
+        ends.append(fit_affine(head, template, sequence, rough, FIT_ROUNDS))
     best = min(ends, key=lambda end: brain_cost(head, template, sequence, end))
     if not np.isfinite(brain_cost(head, template, sequence, best)):
         raise ImageError(
@@ -126,19 +127,24 @@ def agree_on_head(
 
 
 def fit_affine(
-    head: sitk.Image, template: HeadTemplate, sequence: str, start: sitk.AffineTransform
+    head: sitk.Image, template: HeadTemplate, sequence: str, start: sitk.AffineTransform, rounds: int
 ) -> sitk.AffineTransform:
-    """Improve an affine transform by the voxels in and near the brain that it implies."""
-    metric = _metric(template, share=0.5)
-    metric.SetMetricFixedMask(_near_brain(head, template, start))
-    return _optimise(metric, head, template.heads[sequence], start, step=2.0)
+    """Improve an affine transform by the voxels of brain, skull and scalp that it implies, some rounds long.
+
+    The air round the scalp has to be among them: by the brain alone, a template that shrinks looks better.
+    """
+    for _ in range(rounds):
+        metric = _metric(template, share=0.5)
+        metric.SetMetricFixedMask(_near_brain(head, template, start, FIT_WITHIN_MM))
+        start = _optimise(metric, head, template.heads[sequence], start, step=2.0)
+    return start
 
 
 def brain_cost(
     head: sitk.Image, template: HeadTemplate, sequence: str, transform: sitk.AffineTransform
 ) -> float:
     """Measure how badly the template's brain fits: negative mutual information (nats) in and near it."""
-    return _cost(head, template, sequence, transform, _near_brain(head, template, transform))
+    return _cost(head, template, sequence, transform, _near_brain(head, template, transform, JUDGE_WITHIN_MM))
 
 
 def values_on_grid(image: sitk.Image, grid: sitk.Image, transform: sitk.Transform, outside: float) -> Array:
@@ -215,7 +221,9 @@ def _cost(
         return float("inf")
 
 
-def _near_brain(head: sitk.Image, template: HeadTemplate, transform: sitk.AffineTransform) -> sitk.Image:
-    """Mark on the head's grid the voxels near the brain that a transform implies."""
+def _near_brain(
+    head: sitk.Image, template: HeadTemplate, transform: sitk.AffineTransform, within: float
+) -> sitk.Image:
+    """Mark on the head's grid the voxels within so many mm of the brain that a transform implies."""
     distance = sitk.Resample(template.distance, head, transform, sitk.sitkLinear, OUTSIDE_MM)
-    return sitk.Cast(distance < NEAR_BRAIN_MM, sitk.sitkUInt8)
+    return sitk.Cast(distance < within, sitk.sitkUInt8)

@@ -13,7 +13,7 @@ HISTOGRAM_BINS = 256
 
 @dataclass(frozen=True)
 class FlairSettings:
-    """Settings of the baseline; with 0 for the two lengths and the share it is the paper's method.
+    """Settings of the baseline; 0 for both lengths and the share, and no filling, make it the paper's method.
 
     Attributes
     ----------
@@ -27,13 +27,16 @@ class FlairSettings:
         Smaller components are dropped.
     min_component_share
         Components smaller than this share of the largest are dropped.
+    fill_holes
+        Whether what a lesion encloses, such as a dark necrotic core, belongs to it.
     """
 
     threshold: float = 0.96
     smoothing_mm: float = 1.5
     opening_mm: float = 2.0
     min_component_voxels: int = 20
-    min_component_share: float = 0.2
+    min_component_share: float = 0.35
+    fill_holes: bool = True
 
 
 def anomaly_map(flair: Array, mask: Array, spacing: tuple[float, float, float], smoothing_mm: float) -> Array:
@@ -81,6 +84,7 @@ def whole_tumour_probability(
     anomaly = anomaly_map(flair, mask, spacing, settings.smoothing_mm)
     stretched = np.interp(anomaly, [0, settings.threshold, 1], [0, 0.5, 1]).astype(np.float32)
     lesion = keep_components(open_ball(anomaly > settings.threshold, spacing, settings.opening_mm), settings)
+    lesion = ndimage.binary_fill_holes(lesion) if settings.fill_holes else lesion
     return np.where(lesion, np.maximum(stretched, 0.51), np.minimum(stretched, 0.49))
 
 

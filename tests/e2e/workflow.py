@@ -1,8 +1,11 @@
 """Running the workflow as a user does, and looking at what it left."""
 
+import base64
+import gzip
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +28,7 @@ COLUMNS = (
     "stripped",
     "registered",
 )
+EMBEDDED = re.compile(rb"base64,([A-Za-z0-9+/]{100,})=*")
 QUICK = {"atlas": {"resolution": 2}}
 
 
@@ -94,14 +98,21 @@ def checksums(directory: Path) -> dict[str, str]:
     return {str(f.relative_to(directory)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
-def text_of_everything(directory: Path) -> dict[str, bytes]:
-    """Every file that a run left, unpacked where it is gzip, by its path; scans of the user are not there."""
-    import gzip
+def readable(path: Path) -> bytes:
+    """A file's content, unpacked where it is gzip; in a page, embedded files are decoded."""
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        return gzip.decompress(content)
+    if path.suffix == ".html":
+        return EMBEDDED.sub(lambda found: base64.b64decode(found[1] + b"==="), content)
+    return content
 
-    found = {}
-    for path in sorted(p for p in directory.rglob("*") if p.is_file()):
-        content = path.read_bytes()
-        found[str(path.relative_to(directory))] = (
-            gzip.decompress(content) if path.suffix == ".gz" else content
-        )
-    return found
+
+def text_of_everything(directory: Path) -> dict[str, bytes]:
+    """The content of every file that a run left, Snakemake's own included, by its path."""
+    return {str(p.relative_to(directory)): readable(p) for p in sorted(directory.rglob("*")) if p.is_file()}
+
+
+def holders(everything: dict[str, bytes], value: str) -> list[str]:
+    """The files that hold a value."""
+    return [name for name, content in everything.items() if value.encode() in content]

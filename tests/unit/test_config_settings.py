@@ -200,3 +200,23 @@ def test_the_start_of_a_job_loads_no_heavy_library() -> None:
     code = f"import sys; from gliaflow.config import {modules}; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "set()"
+
+
+def test_texts_of_the_command_line_are_read_as_what_the_schema_wants():
+    given = {
+        "atlas": {"resolution": "2"},
+        "preprocess": {"stripped": "true", "n4_settings": {"iterations": ["20", "10"]}},
+        "convert": {"rules": {"t1n": {"contrast": "false", "te_ms": ["1", "20.5"]}}},
+        "segment": {"models": "null"},
+    }
+    config = complete_config(given)
+    assert config["atlas"]["resolution"] == 2
+    assert config["preprocess"]["stripped"] is True
+    assert config["preprocess"]["n4_settings"]["iterations"] == [20, 10]
+    assert config["convert"]["rules"]["t1n"]["te_ms"] == [1, 20.5]
+    assert config["segment"]["models"] is None
+
+
+def test_a_text_that_is_no_number_is_still_a_mistake():
+    with pytest.raises(ConfigError, match=r"atlas\.resolution: 'two'"):
+        complete_config({"atlas": {"resolution": "two"}})

@@ -1,0 +1,94 @@
+"""Label maps and regions go into each other as resources/labels.tsv says."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from gliaflow.errors import ImageError
+from gliaflow.labels import REGIONS, convert_labels, encode, label_table, meaning, region_labels, region_mask
+
+MASKS = arrays.arrays(bool, (4, 4, 4))
+TUMOURS = arrays.arrays(np.uint8, (4, 4, 4), elements=st.integers(0, 3))
+
+
+def test_the_table_is_that_of_brats_since_2023():
+    assert [label.value for label in label_table()] == [1, 2, 3, 4]
+    assert {region: region_labels(region) for region in REGIONS} == {
+        "WT": (1, 2, 3),
+        "TC": (1, 3),
+        "ET": (3,),
+    }
+    assert len({label.colour for label in label_table()}) == 4
+
+
+def test_the_cavity_belongs_to_no_region():
+    labels = np.array([0, 1, 2, 3, 4])
+    assert [region_mask(labels, region).tolist() for region in REGIONS] == [
+        [False, True, True, True, False],
+        [False, True, False, True, False],
+        [False, False, False, True, False],
+    ]
+
+
+@given(TUMOURS)
+def test_regions_of_a_label_map_make_it_again(labels):
+    np.testing.assert_array_equal(encode({r: region_mask(labels, r) for r in REGIONS}), labels)
+
+
+@given(MASKS, MASKS, MASKS)
+def test_any_masks_become_nested_regions_inside_the_whole_tumour(whole, core, enhancing):
+    labels = encode({"WT": whole, "TC": core, "ET": enhancing})
+    found = {region: region_mask(labels, region) for region in REGIONS}
+    assert labels.dtype == np.uint8
+    np.testing.assert_array_equal(found["WT"], whole)
+    np.testing.assert_array_equal(found["ET"], whole & enhancing)
+    np.testing.assert_array_equal(found["TC"], whole & (core | enhancing))
+
+
+@given(MASKS, MASKS)
+def test_a_region_that_is_absent_keeps_the_label_around_it(whole, other):
+    np.testing.assert_array_equal(encode({"WT": whole}), np.where(whole, 2, 0))
+    core_only = encode({"WT": whole, "TC": other})
+    np.testing.assert_array_equal(core_only, np.where(whole & other, 1, np.where(whole, 2, 0)))
+    enhancing_only = encode({"WT": whole, "ET": other})
+    np.testing.assert_array_equal(enhancing_only, np.where(whole & other, 3, np.where(whole, 2, 0)))
+
+
+def test_without_a_whole_tumour_there_is_no_label_map():
+    with pytest.raises(KeyError, match="WT"):
+        encode({"TC": np.ones((2, 2, 2), dtype=bool)})
+
+
+def test_old_enhancing_labels_become_new_ones():
+    old = np.array([[0, 1], [2, 4]], dtype=np.int16)
+    new = convert_labels(old, "brats2021")
+    assert new.tolist() == [[0, 1], [2, 3]]
+    assert new.dtype == np.uint8
+
+
+@given(arrays.arrays(np.float32, (3, 3), elements=st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0])))
+def test_the_own_convention_changes_nothing(labels):
+    np.testing.assert_array_equal(convert_labels(labels, "gliaflow"), labels)
+
+
+@pytest.mark.parametrize(
+    ("values", "convention"),
+    [
+        ([0, 3], "brats2021"),
+        ([0, 5], "gliaflow"),
+        ([0, -1], "gliaflow"),
+        ([0, 1.5], "gliaflow"),
+        ([0, 2.9999], "gliaflow"),
+        ([0, np.nan], "gliaflow"),
+    ],
+)
+def test_a_value_outside_the_convention_is_named(values, convention):
+    with pytest.raises(ImageError, match=rf"\[{values[1]}.*\].*{convention}"):
+        convert_labels(np.array(values), convention)
+
+
+def test_the_meaning_of_a_map_follows_from_what_was_determined():
+    assert meaning(REGIONS) == {"1": "necrotic core", "2": "oedema", "3": "enhancing"}
+    assert meaning(["WT"]) == {"2": "whole tumour (its parts were not determined)"}

@@ -1,0 +1,112 @@
+"""Cohorts of empty files, and what Snakemake plans for them."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+SEQUENCES = ("t1n", "t1c", "t2w", "t2f")
+COLUMNS = (
+    *("cohort", "subject", "session", "days", *SEQUENCES, "dwi", "dicom"),
+    *("brain_mask", "label", "raters", "stripped", "registered"),
+)
+BLOCK = re.compile(r"^(?P<local>local)?rule (?P<rule>\w+):\n(?P<body>(?: {4}.*\n)+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a dry run printed, and its exit status."""
+
+    status: int
+    output: str
+
+    @cached_property
+    def jobs(self) -> dict[str, int]:
+        """Number of jobs of each rule, from the first table that Snakemake prints; none where there is none."""
+        table = self.output.partition("Job stats:\n")[2].partition("\n\n")[0]
+        rows = dict(line.split() for line in table.splitlines()[2:])
+        return {rule: int(count) for rule, count in rows.items() if rule != "total"}
+
+    @cached_property
+    def resources(self) -> list[tuple[str, bool, dict[str, int]]]:
+        """For each job its rule, whether it stays on this machine, and what it asks for in whole numbers."""
+        found = []
+        for block in BLOCK.finditer(self.output):
+            line = next(line for line in block["body"].splitlines() if line.startswith("    resources:"))
+            asked = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)(?=,|$)", line)}
+            found.append((block["rule"], bool(block["local"]), asked))
+        return found
+
+
+def session(
+    folder: Path,
+    subject: str = "01",
+    *,
+    number: str = "1",
+    cohort: str = "one",
+    sequences: tuple[str, ...] = SEQUENCES,
+    **cells: str,
+) -> dict[str, str]:
+    """A row of a sheet with a NIfTI of zero bytes for each sequence; further cells as given."""
+    row = {"cohort": cohort, "subject": subject, "session": number}
+    for sequence in sequences:
+        name = f"{cohort}_{subject}_{number}_{sequence}.nii.gz"
+        (folder / name).touch()
+        row[sequence] = name
+    return row | cells
+
+
+def dicom(folder: Path, name: str) -> str:
+    """A folder with a file that is no DICOM, or a .zip that is no archive; its name, as for a cell."""
+    if name.endswith(".zip"):
+        (folder / name).write_bytes(b"not an archive")
+    else:
+        (folder / name).mkdir()
+        (folder / name / "IM0001").write_bytes(b"not DICOM")
+    return name
+
+
+def write_sheet(path: Path, rows: list[dict[str, str]]) -> Path:
+    """A sample sheet with every column."""
+    lines = ["\t".join(COLUMNS), *("\t".join(row.get(column, "") for column in COLUMNS) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def snakemake(*arguments: str | Path, cwd: Path = REPOSITORY) -> Planned:
+    """Run Snakemake; a run that hangs fails the test."""
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *map(str, arguments)],
+        cwd=cwd,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+        check=False,
+    )
+    return Planned(done.returncode, done.stdout)
+
+
+def plan(folder: Path, *sheets: Path, arguments: tuple[str, ...] = (), **config: object) -> Planned:
+    """What a dry run plans for sheets with the results in ``folder/out``; the config is given as a file."""
+    (folder / "config.yaml").write_text(json.dumps({"samples": list(map(str, sheets)), **config}))
+    place = ["--directory", folder / "out", "--snakefile", REPOSITORY / "Snakefile"]
+    return snakemake("-n", "--cores", "1", *place, *arguments, "--configfile", folder / "config.yaml")
+
+
+def plan_of(folder: Path, rows: list[dict[str, str]], **config: object) -> Planned:
+    """What a dry run plans for rows of one sheet."""
+    return plan(folder, write_sheet(folder / "samples.tsv", rows), **config)
+
+
+def facts(folder: Path, sheet: Path, **config: object) -> dict:
+    """Rules and planned jobs in full, as ``facts.py`` writes them."""
+    script = Path(__file__).with_name("facts.py")
+    given = json.dumps({"samples": [str(sheet)], **config})
+    command = [sys.executable, script, REPOSITORY / "Snakefile", folder / "out", folder / "facts.json", given]
+    subprocess.run(command, check=True, timeout=300, capture_output=True)
+    return json.loads((folder / "facts.json").read_text())

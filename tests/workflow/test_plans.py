@@ -1,0 +1,311 @@
+"""Which jobs are planned for which cohort: the exact number of jobs of every rule."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from cohorts import dicom, facts, plan, plan_of, session, snakemake, write_sheet
+
+Rows = list[dict[str, str]]
+PER_SEQUENCE = "convert n4 coregister brain_mask_native resample_ref resample_atlas normalise".split()
+PER_SESSION = "brain_mask register_atlas brain_mask_atlas qc_registration qc_brain_mask".split()
+PER_SEGMENTED = "segment fuse labels_ref qc_segmentation".split()
+NO_MODEL = "No listed model takes the sequences of"
+
+
+def jobs(*sequences: int, segmented: int | None = None, cohorts: int = 1, **changes: int) -> dict[str, int]:
+    """Jobs for sessions with so many sequences each; every session is segmented unless said otherwise."""
+    expected = dict.fromkeys(PER_SEQUENCE, sum(sequences))
+    expected |= dict.fromkeys(PER_SESSION, len(sequences))
+    expected |= dict.fromkeys(PER_SEGMENTED, len(sequences) if segmented is None else segmented)
+    expected |= {"atlas": 1, "all": 1, "dataset_description": cohorts} | changes
+    return {rule: count for rule, count in expected.items() if count}
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    rows: Callable[[Path], Rows]
+    expected: dict[str, int]
+    config: Callable[[Path], dict] = field(default=lambda folder: {})
+
+
+def preprocess(**settings: object) -> Callable[[Path], dict]:
+    return lambda folder: {"preprocess": settings}
+
+
+def own_atlas(folder: Path) -> dict:
+    (folder / "sri24.nii.gz").touch()
+    return {"atlas": {"name": "SRI24", "path": str(folder / "sri24.nii.gz")}}
+
+
+def two_sessions(folder: Path) -> Rows:
+    """The later one listed first: the days give the order."""
+    return [session(folder, number="b", days="90"), session(folder, number="a", days="0")]
+
+
+def every_form(folder: Path) -> Rows:
+    """One session of a folder, an archive, a file and a study; one of a study alone."""
+    mixed = session(folder, sequences=("t2w",), t1n=dicom(folder, "t1n"), t1c=dicom(folder, "t1c.zip"))
+    other = {"cohort": "one", "subject": "02", "session": "1", "dicom": dicom(folder, "other.zip")}
+    return [mixed | {"dicom": dicom(folder, "study")}, other]
+
+
+CASES = [
+    Case("four sequences", lambda f: [session(f)], jobs(4)),
+    Case("no t1n", lambda f: [session(f, sequences=("t1c", "t2w", "t2f"))], jobs(3)),
+    Case("no t1c", lambda f: [session(f, sequences=("t1n", "t2w", "t2f"))], jobs(3)),
+    Case("only t2f", lambda f: [session(f, sequences=("t2f",))], jobs(1)),
+    Case("two sessions", two_sessions, jobs(4, 4, register_session=1)),
+    Case(
+        "two sessions, syn",
+        two_sessions,
+        jobs(4, 4, register_session=1, register_session_syn=1),
+        preprocess(longitudinal="syn"),
+    ),
+    Case("folder, zip, study and NIfTI", every_form, jobs(4, 4, sort_study=2)),
+    Case(
+        "a study with fewer sequences expected",
+        lambda f: [{**session(f, sequences=()), "dicom": dicom(f, "study")}],
+        jobs(2, sort_study=1),
+        lambda folder: {"convert": {"expect": ["t1c", "t2f"]}},
+    ),
+    Case("n4 off", lambda f: [session(f)], jobs(4, n4=0), preprocess(n4="off")),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_kind_of_cohort_has_exactly_its_jobs(case: Case, tmp_path: Path) -> None:
+    planned = plan_of(tmp_path, case.rows(tmp_path), **case.config(tmp_path))
+    assert planned.status == 0, planned.output
+    assert planned.jobs == case.expected
+    assert NO_MODEL not in planned.output
+
+
+def test_a_session_that_no_model_takes_is_preprocessed_and_named(tmp_path: Path) -> None:
+    """Another session of the cohort is segmented nevertheless."""
+    rows = [session(tmp_path), session(tmp_path, "02", sequences=("t1n", "t1c", "t2w"))]
+    planned = plan_of(tmp_path, rows)
+    assert planned.jobs == jobs(4, 3, segmented=1), planned.output
+    assert f"{NO_MODEL} one/02/1: preprocessed, not segmented." in planned.output
+
+
+def test_cohorts_in_two_sheets_share_one_run_and_one_atlas(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    first = write_sheet(tmp_path / "first.tsv", [session(tmp_path)])
+    second = write_sheet(tmp_path / "other" / "second.tsv", [session(tmp_path / "other", cohort="two")])
+    planned = plan(tmp_path, first, second)
+    assert planned.status == 0, planned.output
+    assert planned.jobs == jobs(4, 4, cohorts=2)
+
+
+def test_one_file_plans_only_what_it_needs(tmp_path: Path) -> None:
+    sheet = write_sheet(tmp_path / "samples.tsv", [session(tmp_path), session(tmp_path, "02")])
+    target = "results/one/sub-02/ses-1/anat/sub-02_ses-1_space-ref_t2f.nii.gz"
+    planned = plan(tmp_path, sheet, arguments=(target,))
+    assert planned.jobs == {"convert": 2, "n4": 2, "coregister": 1, "resample_ref": 1}, planned.output
+
+
+def test_three_hundred_sessions_are_planned(tmp_path: Path) -> None:
+    sheet = write_sheet(tmp_path / "samples.tsv", [session(tmp_path, f"{n:03}") for n in range(300)])
+    planned = plan(tmp_path, sheet, arguments=("--quiet", "rules"))
+    assert planned.jobs == jobs(*[4] * 300), planned.output[-2000:]
+
+
+def test_no_header_is_read_while_planning(tmp_path: Path) -> None:
+    """A pipe that nobody writes to stops whoever opens it: the run would hang."""
+    rows = every_form(tmp_path)
+    for place in ("t1n", "study"):
+        (tmp_path / place / "IM0001").unlink()
+        os.mkfifo(tmp_path / place / "IM0001")
+    assert plan_of(tmp_path, rows).jobs == jobs(4, 4, sort_study=2)
+
+
+def hdbet(weights: Path) -> dict:
+    return {"preprocess": {"brain_extraction": {"method": "hd-bet", "weights": str(weights)}}}
+
+
+def fill_weights(folder: Path) -> Path:
+    """A folder that has the files of HD-BET's release, all empty."""
+    (folder / "fold_all").mkdir(parents=True)
+    for name in ("plans.json", "dataset.json", "fold_all/checkpoint_final.pth"):
+        (folder / name).touch()
+    return folder
+
+
+def table_with_checksum(folder: Path, repository: Path) -> str:
+    """The table of models with a checksum for HD-BET's weights."""
+    table = (repository / "config" / "models.yaml").read_text(encoding="utf-8")
+    assert "sha256: null" in table
+    (folder / "models.yaml").write_text(
+        table.replace("sha256: null", f"sha256: {'a' * 64}"), encoding="utf-8"
+    )
+    return str(folder / "models.yaml")
+
+
+def test_hdbet_without_weights_stops_before_any_job(tmp_path: Path) -> None:
+    planned = plan_of(tmp_path, [session(tmp_path)], **hdbet(tmp_path / "nowhere"))
+    assert planned.status != 0
+    assert planned.jobs == {}
+    assert f"{tmp_path / 'nowhere'}: has no weights of HD-BET" in planned.output
+    assert "Traceback (most recent call last)" not in planned.output
+
+
+def test_hdbet_with_weights_asks_for_a_gpu(tmp_path: Path) -> None:
+    """Only where the brain has to be found: not for the session that is stripped."""
+    rows = [session(tmp_path), session(tmp_path, "02", stripped="yes")]
+    planned = plan_of(tmp_path, rows, **hdbet(fill_weights(tmp_path / "weights")))
+    assert planned.jobs == jobs(4, 4), planned.output
+    on_gpu = [rule for rule, _, asked in planned.resources if asked.get("gpu")]
+    assert on_gpu == ["brain_mask"]
+
+
+def test_hdbet_weights_with_a_checksum_are_fetched_on_this_machine(tmp_path: Path, repository: Path) -> None:
+    config = {"preprocess": {"brain_extraction": {"method": "hd-bet"}}}
+    models = table_with_checksum(tmp_path, repository)
+    planned = plan_of(tmp_path, [session(tmp_path)], models=models, **config)
+    assert planned.jobs == jobs(4, fetch_hdbet=1), planned.output
+    assert [local for rule, local, _ in planned.resources if rule == "fetch_hdbet"] == [True]
+
+
+@pytest.fixture(scope="module")
+def planned_jobs(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    """The jobs of a cohort of odd sessions, with their inputs and parameters."""
+    folder = tmp_path_factory.mktemp("odd")
+    rows = [
+        *two_sessions(folder),
+        session(folder, "noT1c", sequences=("t1n", "t2w", "t2f")),
+        session(folder, "ref", registered="ref"),
+        session(folder, "atlas", registered="atlas"),
+        session(folder, "stripped", stripped="yes"),
+        session(folder, "given", brain_mask="brain.nii.gz"),
+    ]
+    (folder / "brain.nii.gz").touch()
+    config = {
+        "preprocess": {"n4": {"default": "registration", "t2w": "apply", "t2f": "off"}},
+        **own_atlas(folder),
+    }
+    return facts(folder, write_sheet(folder / "samples.tsv", rows), **config)["jobs"]
+
+
+@pytest.mark.parametrize("subject", ["noT1c", "ref", "atlas", "stripped", "given"])
+def test_odd_sessions_have_exactly_their_jobs(planned_jobs: list[dict], subject: str) -> None:
+    """What a session brings along changes what its jobs do, never which there are; N4 is off for t2f."""
+    found = Counter(job["rule"] for job in planned_jobs if job["wildcards"].get("subject") == subject)
+    count = 3 if subject == "noT1c" else 4
+    assert found == jobs(count, n4=count - 1, cohorts=0, atlas=0, all=0)
+
+
+def select(planned_jobs: list[dict], rule: str, subject: str = "01", **wildcards: str) -> list[dict]:
+    wanted = {"subject": subject, **wildcards}.items()
+    return [job for job in planned_jobs if job["rule"] == rule and wanted <= job["wildcards"].items()]
+
+
+def kinds(planned_jobs: list[dict], rule: str, subject: str) -> set[str]:
+    return {job["params"]["kind"] for job in select(planned_jobs, rule, subject)}
+
+
+def names(job: dict) -> list[str]:
+    """What a job reads, without the folders and the subject."""
+    return [path.rsplit("/", 1)[-1].split("_", 2)[-1] for path in job["input"]]
+
+
+def test_the_reference_is_t1c_or_the_first_sequence(planned_jobs: list[dict]) -> None:
+    assert {names(job)[0] for job in select(planned_jobs, "coregister", "01")} == {"desc-n4_t1c.nii.gz"}
+    assert {names(job)[0] for job in select(planned_jobs, "coregister", "noT1c")} == {"desc-n4_t1n.nii.gz"}
+
+
+def test_scans_that_share_a_grid_are_not_registered(planned_jobs: list[dict]) -> None:
+    assert kinds(planned_jobs, "coregister", "01") == {"none", "rigid"}
+    assert len([j for j in select(planned_jobs, "coregister", "01") if j["params"]["kind"] == "none"]) == 2
+    for subject in ("ref", "atlas"):
+        assert kinds(planned_jobs, "coregister", subject) == {"none"}
+    assert kinds(planned_jobs, "register_atlas", "atlas") == {"none"}
+    assert kinds(planned_jobs, "register_atlas", "ref") == {"rigid"}
+
+
+def test_the_brain_comes_from_the_sheet_where_it_is_given(planned_jobs: list[dict]) -> None:
+    found = {j["wildcards"]["subject"]: j for j in planned_jobs if j["rule"] == "brain_mask"}
+    methods = {subject: job["params"]["method"] for subject, job in found.items()}
+    assert methods == {
+        **dict.fromkeys(("01", "noT1c", "ref", "atlas"), "embedded"),
+        "stripped": "stripped",
+        "given": "given",
+    }
+    assert found["given"]["input"][-1].endswith("/brain.nii.gz")
+    assert all("brain.nii.gz" not in names(job) for subject, job in found.items() if subject != "given")
+
+
+def test_n4_reaches_what_the_config_says(planned_jobs: list[dict]) -> None:
+    """Registration sees the corrected copy unless N4 is off; the results only where it is applied."""
+    moving = {j["wildcards"]["sequence"]: names(j)[1] for j in select(planned_jobs, "coregister", "ref")}
+    resampled = {
+        j["wildcards"]["sequence"]: names(j)[0] for j in select(planned_jobs, "resample_atlas", "ref")
+    }
+    assert moving["t1n"] == "desc-n4_t1n.nii.gz"
+    assert moving["t2f"] == "t2f.nii.gz"
+    assert resampled == {
+        "t1n": "t1n.nii.gz",
+        "t1c": "t1c.nii.gz",
+        "t2w": "desc-n4_t2w.nii.gz",
+        "t2f": "t2f.nii.gz",
+    }
+
+
+def test_later_sessions_follow_the_first_by_days(planned_jobs: list[dict]) -> None:
+    (between,) = select(planned_jobs, "register_session")
+    assert between["wildcards"]["session"] == "b"
+    assert ["ses-a" in path for path in between["input"]] == [True, False, True, False]
+    (first,) = select(planned_jobs, "register_atlas", session="a")
+    (later,) = select(planned_jobs, "register_atlas", session="b")
+    assert any(path.endswith("SRI24_T1w.nii.gz") for path in first["input"])
+    assert not any(path.endswith("SRI24_T1w.nii.gz") for path in later["input"])
+    assert any("ses-a" in path and "to-SRI24" in path for path in later["input"])
+
+
+def test_an_own_atlas_is_read_from_its_path(planned_jobs: list[dict]) -> None:
+    (atlas,) = [job for job in planned_jobs if job["rule"] == "atlas"]
+    assert [Path(path).name for path in atlas["input"]] == ["sri24.nii.gz"]
+    assert all("MNI152" not in path for job in planned_jobs for path in job["output"])
+
+
+FILES_OF_N4_ON = {
+    *("n4", "coregister", "brain_mask", "brain_mask_native", "resample_ref", "register_atlas", "all"),
+    *("brain_mask_atlas", "resample_atlas", "normalise", "segment", "fuse", "labels_ref"),
+    *("qc_registration", "qc_brain_mask", "qc_segmentation"),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder in which Snakemake takes a cohort for finished, and its sheet: every output exists and is empty."""
+    folder = tmp_path_factory.mktemp("finished")
+    sheet = write_sheet(folder / "samples.tsv", [session(folder)])
+    for path in (path for job in facts(folder, sheet)["jobs"] for path in job["output"]):
+        place = folder / "out" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.mkdir() if path.endswith("members") else place.touch()
+    place = ("--directory", folder / "out", "--config", f"samples=['{sheet}']")
+    touched = snakemake("--touch", "--cores", "1", *place)
+    assert touched.status == 0, touched.output
+    return folder, sheet
+
+
+@pytest.mark.parametrize(
+    ("config", "rerun"),
+    [
+        ({}, set()),
+        ({"preprocess": {"n4_settings": {"shrink": 5}}}, FILES_OF_N4_ON),
+        ({"report": {"dpi": 80}}, {"qc_registration", "qc_brain_mask", "qc_segmentation", "all"}),
+    ],
+    ids=["nothing changed", "an n4 setting", "a report setting"],
+)
+def test_a_changed_setting_reruns_what_depends_on_it(
+    finished: tuple[Path, Path], config: dict, rerun: set[str]
+) -> None:
+    planned = plan(*finished, **config)
+    assert planned.status == 0, planned.output
+    assert set(planned.jobs) == rerun, planned.output
