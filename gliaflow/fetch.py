@@ -69,7 +69,9 @@ def _download(url: str, target: Path, name: str) -> None:
         with urllib.request.urlopen(url) as source, target.open("wb") as stream:
             shutil.copyfileobj(source, stream, BLOCK)
     except OSError as error:
-        raise ConfigError(f"{name}: cannot download {url} ({error}); look at the network and the url") from error
+        raise ConfigError(
+            f"{name}: cannot download {url} ({error}); look at the network and the url"
+        ) from error
 
 
 def _unpack(archive: Path, folder: Path, name: str) -> None:

@@ -104,8 +104,17 @@ def meaning(regions: Iterable[str]) -> dict[str, str]:
 
     >>> meaning(["WT"])
     {'2': 'whole tumour (its parts were not determined)'}
+    >>> meaning(["WT", "TC"])
+    {'1': 'tumour core (its parts were not determined)', '2': 'oedema'}
+    >>> meaning(["WT", "ET"])
+    {'2': 'whole tumour without its enhancing part', '3': 'enhancing'}
     """
     found = set(regions)
     if found == {"WT"}:
         return {"2": "whole tumour (its parts were not determined)"}
-    return {str(label.value): label.name for label in label_table() if found & set(label.regions)}
+    names = {str(label.value): label.name for label in label_table() if found & set(label.regions)}
+    if "TC" not in found:
+        return {"2": "whole tumour without its enhancing part", "3": names["3"]}
+    if "ET" not in found:
+        return {"1": "tumour core (its parts were not determined)", "2": names["2"]}
+    return names

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from gliaflow.images import write_bytes
 from gliaflow.sidecar import write_json
 
 
 def write_table(path: str | Path, rows: Sequence[Mapping[str, Any]], dictionary: Mapping[str, str]) -> None:
-    """Write rows as TSV, missing values empty, and what each column means as JSON beside it.
+    """Write rows as TSV, missing values (None, NaN) empty, and what each column means as JSON beside it.
 
     Parameters
     ----------
@@ -21,10 +23,18 @@ def write_table(path: str | Path, rows: Sequence[Mapping[str, Any]], dictionary:
         Each with exactly the columns of the dictionary.
     dictionary
         Column name to its meaning, in the order of the columns.
+
+    Raises
+    ------
+    ValueError
+        A row has other columns.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(dictionary), delimiter="\t", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
+    for row in rows:
+        if set(row) != set(dictionary):
+            raise ValueError(f"{path}: a row has the columns {list(row)}, not {list(dictionary)}")
+        writer.writerow({column: "" if pd.isna(value) else value for column, value in row.items()})
     write_bytes(path, stream.getvalue().encode())
     write_json(Path(path).with_suffix(".json"), {k: {"Description": v} for k, v in dictionary.items()})

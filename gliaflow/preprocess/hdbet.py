@@ -52,7 +52,6 @@ def extract_with_hdbet(image: nib.Nifti1Image, weights: Path, *, threads: int = 
 
 
 def _load(folder: Path, device: "torch.device") -> "nnUNetPredictor":
-    import torch
     from batchgenerators.utilities.file_and_folder_operations import load_json
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -96,7 +95,7 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
 
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         raise ConfigError(
             f"{path}: is not a whole file of weights, or holds code; fetch HD-BET's release again"
         ) from error

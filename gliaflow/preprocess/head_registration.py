@@ -48,10 +48,10 @@ def registration_image(image: nib.Nifti1Image, sequence: str) -> sitk.Image:
             f"{sequence}: covers {extent.min():.0f} mm in {min(image.shape)} slices, but brain extraction "
             f"needs {MIN_EXTENT_MM:.0f} mm in {MIN_SLICES}; give a mask in the column brain_mask"
         )
+    if np.ptp(data_of(image)) == 0:
+        raise ImageError(f"{sequence}: the image has one value everywhere, no head can be found in it")
     work = working_grid(image, REGISTRATION_MM)
     values, _ = intensities_on_grid(image, work)
-    if np.ptp(values) <= 1e-3 * np.abs(values).max():
-        raise ImageError(f"{sequence}: the image has one value everywhere, no head can be found in it")
     brightest = np.percentile(values[values > values.mean()], 98)
     return image_on_grid(np.clip(values / brightest, 0, 1).astype(np.float32), work)
 

@@ -105,7 +105,7 @@ def keep_components(mask: Array, settings: FlairSettings) -> Array:
         return mask
     sizes = np.bincount(components.ravel())
     sizes[0] = 0
-    least = max(settings.min_component_voxels, settings.min_component_share * sizes.max())
+    least = max(settings.min_component_voxels, settings.min_component_share * sizes.max(), 1)
     return (sizes >= least)[components]
 
 

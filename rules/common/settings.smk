@@ -47,11 +47,24 @@ def made_here(path):
     return DEMO in Path(path).parents
 
 
+def check_files(settings):
+    """Stop where a file that the config names is not there."""
+    named = {
+        "atlas.path": settings["atlas"]["path"],
+        "preprocess.normalisation.reference": settings["preprocess"]["normalisation"]["reference"],
+    }
+    for key, path in named.items():
+        if path and workflow.is_main_process and not find_path(path).is_file():
+            raise ConfigError(f"config, {key}: {path!r}: does not exist (looked for at {find_path(path)})")
+
+
 def read_config():
     """Check config, models and sheets; every mistake in them is told at once."""
     try:
         settings = complete_config(config)
         models = read_models(find_path(settings["models"]))
+        choose_model(models, set(), settings["segment"]["models"])
+        check_files(settings)
         sheets = [find_path(sheet) for sheet in settings["samples"]]
         sessions = read_samples(sheets, settings, produced=made_here, check_paths=workflow.is_main_process)
     except ConfigError as error:
@@ -67,7 +80,8 @@ def session_of(wildcards):
     """The row of the sample sheet that a job belongs to."""
     key = (wildcards.cohort, wildcards.subject, wildcards.session)
     if key not in SESSIONS:
-        raise WorkflowError(f"no sample sheet lists {' '.join(key)}")
+        name = "/".join(key)
+        raise WorkflowError(f"no sample sheet lists {name}")
     return SESSIONS[key]
 
 

@@ -51,12 +51,8 @@ def template():
 
 def posed_head(template, sequence, pitch_degrees, shift, slices=slice(None)):
     """Turn and shift the template's head, with noise and a bias field; also return its true brain."""
-    grid = new_image(
-        np.zeros((96, 110, 90)), np.diag([2.0, 2.0, 2.0, 1]) @ nib.affines.from_matvec(np.eye(3))
-    )
-    affine = grid.affine.copy()
-    affine[:3, 3] = np.array([-96.0, -130.0, -90.0]) + shift
-    grid = new_image(np.zeros(grid.shape), affine).slicer[:, :, slices]
+    affine = nib.affines.from_matvec(2 * np.eye(3), np.array([-96.0, -130.0, -90.0]) + shift)
+    grid = new_image(np.zeros((96, 110, 90)), affine).slicer[:, :, slices]
     pose = sitk.Euler3DTransform()
     pose.SetRotation(np.deg2rad(pitch_degrees), 0.0, 0.05)
     pose.SetTranslation((-(RAS_TO_LPS[:3, :3] @ shift)).tolist())
@@ -148,7 +144,7 @@ def test_negative_intensities_do_not_matter(template):
 
 
 def test_template_shells_follow_the_contrast(template):
-    """Dark bone lies between brain and scalp in every sequence; the fluid round the brain is bright in T2 alone."""
+    """Dark bone lies between brain and scalp in every sequence; fluid is brighter than brain in T2 alone."""
     distance = sitk.GetArrayFromImage(template.distance)
     brain, fluid, bone, scalp = (
         (distance > low) & (distance < high) for low, high in ((-12, -6), (0, 1.5), (4, 6), (9, 12))

@@ -55,7 +55,8 @@ def test_a_wrong_image_is_named_with_its_reason(image, reason):
 
 
 @pytest.mark.parametrize(
-    "affine", [translation(np.array([0.1, 0, 0])) @ STEPS, np.diag([-2.0, 2, 3, 1]), np.diag([2.0, 2, 3.1, 1])]
+    "affine",
+    [translation(np.array([0.1, 0, 0])) @ STEPS, np.diag([-2.0, 2, 3, 1]), np.diag([2.0, 2, 3.1, 1])],
 )
 def test_another_grid_is_found(affine):
     with pytest.raises(ImageError, match="lies on another grid"):
@@ -138,7 +139,7 @@ def test_a_brain_that_leaves_the_grid_is_found():
     # the mask is 4 of 20 voxels deep: a shift by one voxel along it loses a quarter, by -16 nothing
     out, along = translation(np.array([10.0, 0, 0])), translation(np.array([-160.0, 0, 0]))
     check_inside(mask, grid, along, "m")
-    with pytest.raises(ImageError, match="^m: only 75% of the brain lies inside"):
+    with pytest.raises(ImageError, match=r"^m: only 75% of the brain lies inside"):
         check_inside(mask, grid, out, "m")
     check_inside(mask, grid, out, "m", least=0.7)
 
@@ -166,7 +167,7 @@ def test_a_registration_that_moved_away_is_less_alike():
     aligned = mutual_information(fixed, fixed, np.eye(4))
     away = mutual_information(fixed, fixed, translation(np.array([12.0, 8, 4])))
     check_similarity(away, aligned, "t2f")
-    with pytest.raises(ImageError, match="^t2f: registration made the images less alike"):
+    with pytest.raises(ImageError, match=r"^t2f: registration made the images less alike"):
         check_similarity(aligned, away, "t2f")
 
 
@@ -174,7 +175,7 @@ def test_noise_has_nothing_in_common_with_a_scan():
     fixed = blobs()
     snow = new_image(np.random.default_rng(4).random(fixed.shape) * 100, fixed.affine)
     likeness = mutual_information(fixed, snow, np.eye(4))
-    with pytest.raises(ImageError, match="^t2f: .*next to nothing in common"):
+    with pytest.raises(ImageError, match=r"^t2f: .*next to nothing in common"):
         check_similarity(likeness * 0.9, likeness, "t2f")
 
 
@@ -195,5 +196,5 @@ def test_an_aligned_pair_may_lose_two_per_cent(before, after, passes):
     if passes:
         check_similarity(before, after, "a")
     else:
-        with pytest.raises(ImageError, match="^a: "):
+        with pytest.raises(ImageError, match=r"^a: "):
             check_similarity(before, after, "a")

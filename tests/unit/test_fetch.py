@@ -27,7 +27,7 @@ def content_of(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def refused(tmp_path, url, sha256, reason):
+def assert_refused(tmp_path, url, sha256, reason):
     """Check that nothing is left beside the archive itself."""
     target = tmp_path / "resources" / "hd-bet"
     with pytest.raises(ConfigError, match=rf"^hd-bet: .*{reason}"):
@@ -57,7 +57,7 @@ def test_what_an_earlier_release_left_is_replaced(tmp_path):
 
 def test_another_checksum_keeps_nothing(tmp_path):
     url, sha256 = archive(tmp_path)
-    refused(tmp_path, url, "0" * 64, f"has sha256 {sha256}, not {'0' * 64}; nothing was kept")
+    assert_refused(tmp_path, url, "0" * 64, f"has sha256 {sha256}, not {'0' * 64}; nothing was kept")
 
 
 def test_another_checksum_leaves_the_release_that_is_there(tmp_path):
@@ -71,27 +71,27 @@ def test_another_checksum_leaves_the_release_that_is_there(tmp_path):
 
 def test_what_is_not_recorded_is_not_fetched(tmp_path):
     url, sha256 = archive(tmp_path)
-    refused(tmp_path, url, None, "records no sha256")
-    refused(tmp_path, url, "", "records no sha256")
-    refused(tmp_path, None, sha256, "records no url")
+    assert_refused(tmp_path, url, None, "records no sha256")
+    assert_refused(tmp_path, url, "", "records no sha256")
+    assert_refused(tmp_path, None, sha256, "records no url")
 
 
 @pytest.mark.parametrize("url", ["http://example.org/a.zip", "ftp://example.org/a.zip", "/tmp/a.zip"])
 def test_only_safe_ways_are_taken(tmp_path, url):
-    refused(tmp_path, url, "0" * 64, "neither https: nor file:")
+    assert_refused(tmp_path, url, "0" * 64, "neither https: nor file:")
 
 
 def test_an_archive_that_is_not_there_is_named(tmp_path):
     url, sha256 = archive(tmp_path)
-    refused(tmp_path, url.replace("model", "gone"), sha256, r"cannot download .*gone\.zip")
+    assert_refused(tmp_path, url.replace("model", "gone"), sha256, r"cannot download .*gone\.zip")
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path):
     url, sha256 = archive(tmp_path, {"readme.txt": b"x"})
-    refused(tmp_path, url, sha256, "holds no plans.json")
+    assert_refused(tmp_path, url, sha256, "holds no plans.json")
     text = tmp_path / "text.zip"
     text.write_bytes(b"<html>not found</html>")
-    refused(tmp_path, text.as_uri(), sha256_of(text), "no whole zip")
+    assert_refused(tmp_path, text.as_uri(), sha256_of(text), "no whole zip")
 
 
 def test_names_in_the_archive_cannot_lead_out(tmp_path):

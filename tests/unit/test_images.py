@@ -131,7 +131,7 @@ def test_files_that_are_no_whole_nifti_are_named(tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ImageError, match=f"{name}: not a whole NIfTI file"):
             read_image(tmp_path / name)
-    with pytest.raises(ImageError, match="gone.nii.gz: no such file"):
+    with pytest.raises(ImageError, match=r"gone\.nii\.gz: no such file"):
         read_image(tmp_path / "gone.nii.gz")
 
 

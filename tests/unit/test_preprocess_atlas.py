@@ -19,7 +19,9 @@ def stripped(tmp_path, affine=None, hole=False, fourth=False):
     data = np.where(radius < 12.8, 100 - radius, 0)
     if hole:
         data[radius < 3] = 0
-    image = new_image(data[..., np.newaxis] if fourth else data, np.diag([5.0, 5, 5, 1]) if affine is None else affine)
+    image = new_image(
+        data[..., np.newaxis] if fourth else data, np.diag([5.0, 5, 5, 1]) if affine is None else affine
+    )
     write_nifti(tmp_path / "atlas.nii.gz", image)
     return tmp_path / "atlas.nii.gz", data
 
@@ -58,7 +60,9 @@ def test_one_volume_with_a_fourth_axis_will_do(tmp_path):
 def test_a_head_is_no_stripped_atlas(tmp_path):
     data = np.random.default_rng(0).random((36, 38, 36)) + 0.1
     write_nifti(tmp_path / "head.nii.gz", new_image(data, np.diag([5.0, 5, 5, 1])))
-    with pytest.raises(ImageError, match=r"head\.nii\.gz: is no skull-stripped brain .*give a stripped atlas"):
+    with pytest.raises(
+        ImageError, match=r"head\.nii\.gz: is no skull-stripped brain .*give a stripped atlas"
+    ):
         load_atlas(tmp_path / "head.nii.gz")
 
 

@@ -47,9 +47,8 @@ def test_a_planted_field_is_removed(method, shape, spacing):
 def test_an_image_without_a_field_stays_as_it_is():
     image, tissues, field = phantom()
     flat = new_image(np.where(tissues[0] | tissues[1], data_of(image) / field, 0), image.affine)
-    corrected = correct_bias(flat)
-    for tissue in tissues:
-        assert variation(corrected, tissue) < variation(flat, tissue) * 1.1
+    change = data_of(correct_bias(flat))[tissues[1]] / data_of(flat)[tissues[1]]
+    assert change.std() < 0.01
 
 
 def test_the_head_mask_is_the_head_with_its_holes():

@@ -14,7 +14,10 @@ COLUMNS = (
     *("cohort", "subject", "session", "days", *SEQUENCES, "dwi", "dicom"),
     *("brain_mask", "label", "raters", "stripped", "registered"),
 )
-BLOCK = re.compile(r"^(?P<local>local)?rule (?P<rule>\w+):\n(?P<body>(?: {4}.*\n)+)", re.MULTILINE)
+BLOCK = re.compile(
+    r"^(?:local)?rule (?P<rule>\w+):\n(?: {4}.*\n)*? {4}resources: (?P<asked>.*)$", re.MULTILINE
+)
+ASKED = re.compile(r"(\w+)=(\d+)(?=,|$)")
 
 
 @dataclass(frozen=True)
@@ -26,20 +29,16 @@ class Planned:
 
     @cached_property
     def jobs(self) -> dict[str, int]:
-        """Number of jobs of each rule, from the first table that Snakemake prints; none where there is none."""
+        """Number of jobs of each rule, from the first table that Snakemake prints."""
         table = self.output.partition("Job stats:\n")[2].partition("\n\n")[0]
         rows = dict(line.split() for line in table.splitlines()[2:])
         return {rule: int(count) for rule, count in rows.items() if rule != "total"}
 
     @cached_property
-    def resources(self) -> list[tuple[str, bool, dict[str, int]]]:
-        """For each job its rule, whether it stays on this machine, and what it asks for in whole numbers."""
-        found = []
-        for block in BLOCK.finditer(self.output):
-            line = next(line for line in block["body"].splitlines() if line.startswith("    resources:"))
-            asked = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)(?=,|$)", line)}
-            found.append((block["rule"], bool(block["local"]), asked))
-        return found
+    def resources(self) -> list[tuple[str, dict[str, int]]]:
+        """For each job its rule, and what it asks for in whole numbers."""
+        blocks = BLOCK.finditer(self.output)
+        return [(b["rule"], {k: int(v) for k, v in ASKED.findall(b["asked"])}) for b in blocks]
 
 
 def session(
@@ -75,6 +74,12 @@ def write_sheet(path: Path, rows: list[dict[str, str]]) -> Path:
     lines = ["\t".join(COLUMNS), *("\t".join(row.get(column, "") for column in COLUMNS) for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def settings(sheets: list[Path], config: dict) -> list[str]:
+    """What --config takes."""
+    given = {"samples": list(map(str, sheets)), **config}
+    return [f"{key}={json.dumps(value)}" for key, value in given.items()]
 
 
 def snakemake(*arguments: str | Path, cwd: Path = REPOSITORY) -> Planned:
