@@ -8,7 +8,7 @@ BIN := .venv/bin
 .PHONY: help setup demo report test lint unit workflow e2e clean
 
 help: ## say what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
 
 .venv/ready: pyproject.toml envs/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
@@ -43,5 +43,5 @@ workflow: .venv/ready
 e2e: .venv/ready
 	$(BIN)/pytest tests/e2e
 
-clean: ## remove the demonstration and the environment
-	rm -rf .venv demo results logs resources/atlas report.html .snakemake
+clean: ## remove the demonstration and the environment, and nothing else
+	rm -rf .venv demo results/demo logs/*/demo logs/simulate benchmarks/*/demo benchmarks/simulate report.html

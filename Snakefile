@@ -24,3 +24,8 @@ rule all:
     default_target: True
     input:
         final_outputs(),
+
+
+rule pictures:
+    input:
+        pictures_there(),

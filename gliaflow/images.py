@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 
 from gliaflow.errors import ImageError
 
@@ -45,12 +46,32 @@ def read_image(path: str | Path) -> nib.Nifti1Image:
     """
     try:
         image = cast(nib.Nifti1Image, nib.load(path))
-        data = np.asanyarray(image.dataobj)
+        whole = nib.Nifti1Image(np.asanyarray(image.dataobj), image.affine, image.header)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
-    except (ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
+    except (
+        ImageFileError,
+        HeaderDataError,
+        OverflowError,
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+    ) as error:
         raise ImageError(f"{path}: not a whole NIfTI file ({error}); copy or convert it again") from error
-    return nib.Nifti1Image(data, image.affine, image.header)
+    return whole
+
+
+def single_volume(image: nib.Nifti1Image) -> nib.Nifti1Image:
+    """Drop trailing axes of one entry: shape (x, y, z, 1) becomes (x, y, z)."""
+    shape = image.shape
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    return (
+        image
+        if shape == image.shape
+        else nib.Nifti1Image(np.asanyarray(image.dataobj).reshape(shape), image.affine)
+    )
 
 
 def to_ras(image: nib.Nifti1Image) -> nib.Nifti1Image:

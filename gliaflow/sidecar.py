@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from gliaflow import __version__
 from gliaflow.images import write_bytes
 
 
@@ -17,7 +18,7 @@ def sidecar_path(image: str | Path) -> Path:
 
 def software_versions(*packages: str) -> dict[str, str]:
     """Return the installed version of gliaflow and of each named distribution."""
-    return {name: version(name) for name in ("gliaflow", *packages)}
+    return {"gliaflow": __version__} | {name: version(name) for name in packages}
 
 
 def write_sidecar(

@@ -18,7 +18,7 @@ rule sort_study:
         study=lambda wildcards: str(session_of(wildcards).study),
         expect=study_expects,
         pins=study_pins,
-        settings=config["convert"],
+        settings={key: config["convert"][key] for key in ("rules", "exclude", "min_slices")},
     script:
         "../scripts/sort_study.py"
 

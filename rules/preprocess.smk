@@ -34,7 +34,7 @@ rule brain_mask:
     benchmark:
         benchmark_path("brain_mask")
     conda:
-        "../envs/imaging.yaml"
+        "../envs/network.yaml"
     resources:
         mem_mb=memory(3000),
         runtime=30,
@@ -42,6 +42,7 @@ rule brain_mask:
     params:
         name=job_name,
         method=brain_method,
+        given_cell=given_mask_cell,
         sequences=lambda wildcards: session_of(wildcards).expected,
         reference=reference,
     script:

@@ -58,7 +58,8 @@ rule register_session_syn:
         moving_labels=seg("dseg.nii.gz", space="ref"),
         start=TO_FIRST,
     output:
-        field=anat("xfm.nii.gz", **{"from": "ref", "to": "first", "mode": "image"}),
+        field=FIELD,
+        sidecar=sidecar(FIELD),
     log:
         log_path("register_session_syn"),
     benchmark:

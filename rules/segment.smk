@@ -9,7 +9,7 @@ rule segment:
     benchmark:
         benchmark_path("segment", "{model}")
     conda:
-        "../envs/imaging.yaml"
+        "../envs/network.yaml"
     resources:
         mem_mb=memory(3000),
         runtime=30,

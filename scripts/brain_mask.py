@@ -5,7 +5,7 @@ import numpy as np
 from gliaflow.checks import check_mask
 from gliaflow.images import read_image
 from gliaflow.job import job
-from gliaflow.preprocess.brain_mask import BrainScans, find_brain
+from gliaflow.preprocess.brain_mask import BrainScans, facts_of, find_brain
 from gliaflow.preprocess.transforms import in_space_of, read_transform
 from gliaflow.results import keep_image
 
@@ -28,9 +28,9 @@ with job(snakemake.log[0], snakemake.params.name):
         snakemake.output.mask,
         mask,
         dtype=np.uint8,
-        sources=list(inputs.images),
+        sources=[*inputs.images, *inputs.transforms, *params.given_cell],
         space="ref",
         parameters={"method": params.method},
-        software=["SimpleITK", "nilearn"],
+        **facts_of(params.method, scans),
         VolumeMl=round(volume, 1),
     )

@@ -3,6 +3,7 @@ from gliaflow.job import job
 from gliaflow.preprocess.register import register_syn
 from gliaflow.preprocess.resample import apply_mask
 from gliaflow.preprocess.transforms import read_transform
+from gliaflow.sidecar import write_sidecar
 
 
 def brain_of(role):
@@ -19,3 +20,11 @@ with job(snakemake.log[0], snakemake.params.name):
         seed=snakemake.params.seed,
     )
     write_nifti(snakemake.output.field, field)
+    write_sidecar(
+        snakemake.output.field,
+        sources=[snakemake.input.moving, snakemake.input.fixed, snakemake.input.start],
+        space="first",
+        parameters={"kind": "SyN", "seed": snakemake.params.seed},
+        software=["antspyx"],
+        Meaning="displacement in mm (LPS), applied before the rigid transform of the same name",
+    )

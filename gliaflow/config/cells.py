@@ -88,6 +88,9 @@ class Cells:
         if cell is None:
             return None
         path = _absolute(row, cell)
+        if set("{}") & set(os.fspath(path)):
+            self.mistakes.add(row.where(column), "has { or } in its path", "rename it, or make a link to it")
+            return None
         if self.disk and (mistake := self._mistake(self.disk, cell, path, form)):
             self.mistakes.add(row.where(column), *mistake)
         return path

@@ -8,6 +8,7 @@ from gliaflow.config.schema import complete, load_schema, typed, violations
 
 # The channel order of gliaflow.labels, whose import (nibabel) would slow down the start of every cluster job.
 SEQUENCES = ("t1n", "t1c", "t2w", "t2f")
+BUNDLED_ATLAS = "MNI152"
 
 
 def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
         mistakes.add(f"config, {key}: {show(violation.value)}", violation.what, violation.fix)
     mistakes.stop_if_any()
     _check_histogram(result["preprocess"]["normalisation"], mistakes)
+    _check_atlas(result["atlas"], mistakes)
     mistakes.stop_if_any()
     if isinstance(result["samples"], str):
         result["samples"] = [result["samples"]]
@@ -68,3 +70,16 @@ def _check_histogram(normalisation: Mapping[str, Any], mistakes: Mistakes) -> No
     if normalisation["method"] == "histogram" and normalisation["reference"] is None:
         fix = "write the path of the reference, or another method"
         mistakes.add("config, preprocess.normalisation.reference: null", "histogram needs a reference", fix)
+
+
+def _check_atlas(atlas: Mapping[str, Any], mistakes: Mistakes) -> None:
+    bundled = atlas["name"] == BUNDLED_ATLAS
+    if bundled and atlas["path"]:
+        what, fix = (
+            f"is the name of the bundled atlas, but path is {show(atlas['path'])}",
+            "name the atlas too, such as SRI24",
+        )
+        mistakes.add(f"config, atlas.name: {show(atlas['name'])}", what, fix)
+    if not bundled and not atlas["path"]:
+        what, fix = "is not bundled, and atlas.path is empty", f"give its path, or write {BUNDLED_ATLAS}"
+        mistakes.add(f"config, atlas.name: {show(atlas['name'])}", what, fix)

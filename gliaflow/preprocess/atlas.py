@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from gliaflow.checks import check_image, check_mask
 from gliaflow.errors import ImageError
-from gliaflow.images import data_of, new_image, read_image, to_ras
+from gliaflow.images import data_of, new_image, read_image, single_volume, to_ras
 
 # at other sizes than 1 mm, nilearn's interpolation leaves traces of 1e-18 all over the background;
 # the brain has 0.28 and more
@@ -35,10 +35,9 @@ def load_atlas(path: str | Path | None, resolution: int = 1) -> tuple[nib.Nifti1
     ImageError
         The file is no image, or what is above 0 in it is no brain (it may not be stripped).
     """
-    image = to_ras(_bundled(resolution) if path is None else read_image(path))
+    image = single_volume(_bundled(resolution) if path is None else read_image(path))
+    image = to_ras(image)
     name = "the bundled MNI152" if path is None else str(path)
-    if image.ndim == 4 and image.shape[3] == 1:
-        image = image.slicer[..., 0]
     check_image(image, name)
     inside = ndimage.binary_fill_holes(data_of(image) > 0)
     mask = new_image(inside, image.affine, np.uint8)

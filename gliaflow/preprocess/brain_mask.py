@@ -3,15 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
 from gliaflow.errors import ImageError
-from gliaflow.images import data_of, new_image, read_image, same_grid, to_ras
+from gliaflow.fetch import sha256_of
+from gliaflow.images import data_of, new_image, read_image, same_grid, single_volume, to_ras
 from gliaflow.preprocess.brain import extract_brain
 from gliaflow.preprocess.hdbet import extract_with_hdbet
+from gliaflow.preprocess.hdbet_weights import CHECKPOINT
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,18 @@ def find_brain(method: str, scans: BrainScans) -> nib.Nifti1Image:
     return METHODS[method](scans)
 
 
+def facts_of(method: str, scans: BrainScans) -> dict[str, Any]:
+    """Return what the mask's sidecar says of a method: the software, and the checksum of its weights."""
+    if method == "hd-bet" and scans.weights:
+        return {
+            "software": ["hd-bet", "nnunetv2", "torch"],
+            "WeightsSha256": sha256_of(scans.weights / CHECKPOINT),
+        }
+    return {"software": ["SimpleITK", "nilearn"] if method == "embedded" else ["nibabel"]}
+
+
 def _given(scans: BrainScans) -> nib.Nifti1Image:
-    mask = to_ras(read_image(scans.given or ""))
+    mask = single_volume(to_ras(read_image(scans.given or "")))
     if not same_grid(mask, scans.reference):
         raise ImageError(
             f"{scans.given}: the mask has shape {mask.shape}, the reference scan {scans.reference.shape}, "
@@ -77,7 +90,7 @@ def _stripped(scans: BrainScans) -> nib.Nifti1Image:
     if inside.mean() > 0.9:
         raise ImageError(
             "the sheet or config calls the scans stripped, but nearly every voxel of the reference has a "
-            "value; write stripped = no"
+            "value other than 0; write stripped = no, or set the background to 0"
         )
     return new_image(ndimage.binary_fill_holes(inside), scans.reference.affine, np.uint8)
 

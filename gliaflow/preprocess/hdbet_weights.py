@@ -25,7 +25,7 @@ def check_weights(folder: Path) -> None:
     if missing:
         raise ConfigError(
             f"{folder}: has no weights of HD-BET ({', '.join(missing)} not found). Unpack HD-BET's release "
-            "there, or set preprocess.brain_extraction.weights to the folder that has them, or enter its "
-            "sha256 in config/models.yaml and run `snakemake fetch_hdbet` where there is a network, "
-            "or use method: embedded"
+            "there, or set preprocess.brain_extraction.weights to the folder that has them, or enter "
+            "its sha256 in config/models.yaml and run `snakemake --cores 1 fetch_hdbet` where there is a "
+            "network, or use method: embedded"
         )

@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
+from gliaflow.errors import ImageError
 from gliaflow.images import Array, new_image, to_ants, to_sitk
 from gliaflow.preprocess.transforms import centre_of_mass, matrix_to_sitk, read_transform, write_transform
 
@@ -145,6 +146,11 @@ def register_syn(
     nibabel.Nifti1Image
         Displacement field on ``fixed``, shape (x, y, z, 1, 3), mm, in ITK's LPS convention; ``start`` is
         applied after it.
+
+    Raises
+    ------
+    ImageError
+        A displacement is not finite.
     """
     import ants
 
@@ -165,7 +171,10 @@ def register_syn(
         )
         warp = next(p for p in result["fwdtransforms"] if p.endswith("Warp.nii.gz"))
         field = nib.Nifti1Image.from_filename(warp)
-        return nib.Nifti1Image(np.asarray(field.dataobj, dtype=np.float32), field.affine, field.header)
+        values = np.asarray(field.dataobj, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise ImageError("the deformable registration gave displacements that are not finite")
+    return nib.Nifti1Image(values, field.affine, field.header)
 
 
 def _outside(tumour: nib.Nifti1Image) -> nib.Nifti1Image:

@@ -83,3 +83,4 @@ LABELS_ATLAS = seg("dseg.nii.gz", space=ATLAS)
 LABELS_REF = seg("dseg.nii.gz", space="ref")
 ATLAS_BRAIN = f"resources/atlas/{ATLAS}_T1w.nii.gz"
 ATLAS_MASK = f"resources/atlas/{ATLAS}_desc-brain_mask.nii.gz"
+FIELD = anat("xfm.nii.gz", desc="syn", **{"from": "ref", "to": "first", "mode": "image"})

@@ -87,7 +87,13 @@ def brain_method(wildcards):
 
 def given_mask(wildcards):
     mask = session_of(wildcards).brain_mask
-    return [str(mask)] if mask else []
+    return [made_or_given(mask)] if mask else []
+
+
+def given_mask_cell(wildcards):
+    """What the sidecar says of a mask that the sheet names: its cell, not its path."""
+    entry = session_of(wildcards)
+    return [cell_name(entry, "brain_mask")] if entry.brain_mask else []
 
 
 def brain_weights(wildcards):
@@ -99,8 +105,8 @@ def brain_gpu(wildcards):
 
 
 def atlas_inputs(wildcards):
-    """For a first session the brain and the atlas; later ones follow the first."""
-    if is_first(wildcards):
+    """For a first session, or where scans lie on the atlas grid, the atlas; later ones follow the first."""
+    if is_first(wildcards) or atlas_registration(wildcards) == "none":
         return {"atlas": ATLAS_BRAIN}
     return {
         "to_first": fill(TO_FIRST, wildcards),

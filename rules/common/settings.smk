@@ -6,6 +6,7 @@ from snakebids import bids, set_bids_spec
 from snakemake.exceptions import WorkflowError
 
 from gliaflow.config.models import choose_model, read_models
+from gliaflow.config.participants import read_participants
 from gliaflow.config.samples import read_samples
 from gliaflow.config.settings import complete_config
 from gliaflow.errors import ConfigError
@@ -13,7 +14,7 @@ from gliaflow.preprocess.hdbet_weights import check_weights
 
 set_bids_spec("v0_11_0")
 
-HOME = Path(workflow.basedir)
+HOME = Path(workflow.basedir).resolve()
 DEMO = HOME / "demo"
 CHANNELS = ["t1n", "t1c", "t2w", "t2f"]
 SESSION = dict(subject="{subject}", session="{session}")
@@ -25,6 +26,9 @@ os.environ.update(
     OMP_NUM_THREADS="1",
     NO_ET="1",
 )
+
+# Where the user typed the command: Snakemake has gone to --directory by now, and so start its jobs.
+START = Path(os.environ.setdefault("GLIAFLOW_START", os.environ.get("PWD", os.curdir)))
 
 
 wildcard_constraints:
@@ -38,7 +42,7 @@ wildcard_constraints:
 
 def find_path(path):
     """Where a path of the config lies: in the working directory, where the user stood, or here."""
-    places = [Path(path), Path(workflow.workdir_init) / path, HOME / path]
+    places = [Path(path), START / path, HOME / path]
     return next((place.resolve() for place in places if place.exists()), places[0].resolve())
 
 
@@ -67,6 +71,8 @@ def read_config():
         check_files(settings)
         sheets = [find_path(sheet) for sheet in settings["samples"]]
         sessions = read_samples(sheets, settings, produced=made_here, check_paths=workflow.is_main_process)
+        if settings["participants"]:
+            read_participants(find_path(settings["participants"]), sessions)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
     return settings, models, {entry.key: entry for entry in sessions}

@@ -1,3 +1,10 @@
+def deformable(entry):
+    """Whether a later session is also registered deformably: both it and the first need a segmentation."""
+    first = FIRST[entry.cohort, entry.subject]
+    wanted = config["preprocess"]["longitudinal"] == "syn" and first is not entry
+    return wanted and bool(model_of(entry) and model_of(first))
+
+
 def session_outputs(entry):
     """Every file that a finished session has."""
     wildcards = dict(cohort=entry.cohort, subject=entry.subject, session=entry.session)
@@ -13,8 +20,8 @@ def session_outputs(entry):
             seg("volumes.tsv"),
             qc("segmentation.png"),
         ]
-    if config["preprocess"]["longitudinal"] == "syn" and FIRST[entry.cohort, entry.subject] is not entry:
-        per_session.append(anat("xfm.nii.gz", **{"from": "ref", "to": "first", "mode": "image"}))
+    if deformable(entry):
+        per_session.append(FIELD)
     return [pattern.format(**wildcards) for pattern in per_session] + [
         pattern.format(**wildcards, sequence=sequence)
         for pattern in per_sequence
@@ -27,6 +34,11 @@ def final_outputs():
     return [f"results/{cohort}/dataset_description.json" for cohort in cohorts] + [
         path for entry in SESSIONS.values() for path in session_outputs(entry)
     ]
+
+
+def pictures_there():
+    """The pictures that are there: a report can be made of them although others failed."""
+    return [path for path in final_outputs() if path.endswith(".png") and Path(path).exists()]
 
 
 def unsegmented():

@@ -113,7 +113,7 @@ def test_outputs_say_that_only_the_whole_tumour_was_determined(demo):
 
 def test_nothing_that_identifies_a_person_leaves_the_headers(demo):
     directory = demo[0].directory
-    report = run(directory, demo[1], "--report", str(directory / "report.html"), config=QUICK)
+    report = run(directory, demo[1], "pictures", "--report", "report.html", config=QUICK)
     assert (directory / "report.html").exists(), report.output
     everything = text_of_everything(directory) | {"screen": demo[0].output.encode()}
     for subject, session in SESSIONS:
@@ -122,34 +122,24 @@ def test_nothing_that_identifies_a_person_leaves_the_headers(demo):
         assert not {value: found for value in planted if (found := holders(everything, value))}
 
 
-def test_a_finished_cohort_has_nothing_left_to_do(demo):
+def test_a_finished_cohort_has_nothing_left_but_the_broken_subject(demo):
     again = run(demo[0].directory, demo[1], "-n", config=QUICK)
-    assert set(again.planned()) <= {"all", "convert"} | downstream_of_convert("broken")
-
-
-def downstream_of_convert(_: str) -> set[str]:
-    """Rules that the broken subject still waits for."""
-    per_sequence = {"n4", "coregister", "resample_ref", "brain_mask_native", "resample_atlas", "normalise"}
-    return per_sequence | {
-        "brain_mask",
-        "register_atlas",
-        "brain_mask_atlas",
-        "qc_brain_mask",
-        "qc_registration",
-    }
+    assert again.status == 0, again.output
+    assert again.planned()["convert"] == 1
+    assert not [line for line in again.output.splitlines() if "wildcards" in line and "subject=demo" in line]
 
 
 @pytest.fixture(scope="module")
 def small_sheet(demo, tmp_path_factory) -> Path:
-    """Two subjects of the demonstration."""
-    rows = [row for row in demo_rows() if row["subject"] in ("demo01", "demo02")]
+    """One subject of the demonstration."""
+    rows = [row for row in demo_rows() if row["subject"] == "demo02"]
     return write_sheet(tmp_path_factory.mktemp("small") / "samples.tsv", rows)
 
 
 def test_one_n4_setting_reruns_only_what_depends_on_it(demo, small_sheet):
     config = {**QUICK, "preprocess": {"n4_settings": {"shrink": 5}}}
     planned = run(demo[0].directory, small_sheet, "-n", config=config).planned()
-    assert planned["n4"] == 7
+    assert planned["n4"] == 3
     assert not {"simulate", "sort_study", "convert", "atlas"} & set(planned)
     only_end = {**QUICK, "report": {"dpi": 80}}
     assert set(run(demo[0].directory, small_sheet, "-n", config=only_end).planned()) == {
@@ -168,7 +158,7 @@ def test_killed_and_started_again_ends_with_the_same_bytes(demo, small_sheet, tm
     done = run(directory, small_sheet, config=QUICK)
     assert done.status == 0, done.output
     first, second = checksums(demo[0].directory), checksums(directory)
-    assert len(second) > 60
+    assert len(second) > 25
     assert second == {name: first[name] for name in second}
 
 

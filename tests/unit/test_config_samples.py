@@ -166,6 +166,7 @@ ONE_CELL = {
     "address": (row(t1c="https://example.org/a.nii.gz"), "is an address", "copy the data"),
     "placeholder": (row(t1n="NA"), "'NA': is not a path", "write none"),
     "bare-number": (row(t1n="7", dicom="dicom"), "'7': is not a path", "write series=7"),
+    "braces": (row(t1n="a{b}.nii.gz"), "has { or } in its path", "rename it"),
     "kind-mha": (row(t1c="scan.mha"), "a kind that is not read here", "DICOM folder, a .zip"),
     "kind-single-dicom": (row(t1c="IM001.dcm"), "a kind that is not read here", "DICOM folder"),
     "kind-rar": (row(dicom="b.rar"), "column dicom: 'b.rar': is a file of a kind", ".zip of DICOM files"),

@@ -122,10 +122,7 @@ WRONG = {
     ),
     "type": ({"seed": "abc"}, "config, seed: 'abc': is not a whole number; write a whole number such as 42"),
     "boolean-number": ({"seed": True}, "seed: true: is not a whole number"),
-    "not-finite": (
-        {"segment": {"min_component_voxels": float("nan")}},
-        "min_component_voxels: NaN: is not a number",
-    ),
+    "not-finite": ({"convert": {"max_slice_gap": float("nan")}}, "max_slice_gap: NaN: is not a number"),
     "choice": ({"fuse": {"method": "stapel"}}, "config, fuse.method: 'stapel': is not mean; write mean"),
     "n4-word": (
         {"preprocess": {"n4": "bananas"}},
@@ -153,7 +150,10 @@ WRONG = {
     ),
     "regex": ({"convert": {"exclude": ["("]}}, "(entry 1): '(': is not a regular expression"),
     "atlas-name": ({"atlas": {"name": "my atlas"}}, "atlas.name: 'my atlas': is not of the form"),
-    "atlas-space": ({"atlas": {"name": "ref"}}, "native and ref are the names of other spaces"),
+    "atlas-space": ({"atlas": {"name": "ref"}}, "names of other spaces"),
+    "atlas-of-a-sequence": ({"atlas": {"name": "T1c"}}, "names of other spaces"),
+    "atlas-without-name": ({"atlas": {"path": "a.nii.gz"}}, "is the name of the bundled atlas"),
+    "atlas-without-path": ({"atlas": {"name": "SRI24"}}, "is not bundled, and atlas.path is empty"),
     "atlas-file": ({"atlas": {"path": "brain.mgz"}}, "write the path of a .nii or .nii.gz file"),
     "section": ({"segment": []}, "segment: []: is not a mapping of keys; write a mapping such as"),
     "histogram": (

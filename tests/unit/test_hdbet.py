@@ -167,7 +167,11 @@ def test_weights_that_are_missing_are_named_with_what_to_do(broken, gone):
     message = str(caught.value)
     assert message.startswith(f"{broken}: ")
     assert gone in message
-    for advice in ("preprocess.brain_extraction.weights", "snakemake fetch_hdbet", "method: embedded"):
+    for advice in (
+        "preprocess.brain_extraction.weights",
+        "snakemake --cores 1 fetch_hdbet",
+        "method: embedded",
+    ):
         assert advice in message
 
 

@@ -187,7 +187,7 @@ def test_a_file_of_a_session_that_no_sheet_lists_is_told(tmp_path: Path) -> None
     target = "results/one/sub-99/ses-1/anat/sub-99_ses-1_t1n.nii.gz"
     planned = plan(tmp_path, sheet, arguments=(target,))
     assert_stopped(planned)
-    assert "no sample sheet lists one 99 1" in planned.output
+    assert "no sample sheet lists one/99/1" in planned.output
 
 
 def test_an_atlas_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 """Which jobs are planned for which cohort: the exact number of jobs of every rule."""
 
 import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from cohorts import dicom, facts, plan, plan_of, session, snakemake, write_sheet
+from cohorts import REPOSITORY, dicom, facts, plan, plan_of, session, snakemake, write_sheet
 
 Rows = list[dict[str, str]]
 PER_SEQUENCE = ["convert", "n4", "coregister", "brain_mask_native"]
@@ -309,3 +311,41 @@ def test_a_changed_setting_reruns_what_depends_on_it(
     planned = plan(*finished, **config)
     assert planned.status == 0, planned.output
     assert set(planned.jobs) == rerun, planned.output
+
+
+def test_a_relative_sheet_is_found_where_the_command_is_typed(tmp_path: Path) -> None:
+    typed = tmp_path / "here"
+    typed.mkdir()
+    write_sheet(typed / "mine.tsv", [session(typed)])
+    place = ["--directory", "out", "--snakefile", REPOSITORY / "Snakefile", "--config", "samples=[mine.tsv]"]
+    command = ["env", f"PWD={typed}", sys.executable, "-m", "snakemake", "-n", "--cores", "1", *place]
+    done = subprocess.run(command, cwd=typed, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_later_sessions_on_the_atlas_grid_are_not_registered(tmp_path: Path) -> None:
+    state = {"registered": "atlas", "stripped": "yes"}
+    rows = [session(tmp_path, number=n, days=d, **state) for n, d in (("1", "0"), ("2", "90"))]
+    planned = plan_of(tmp_path, rows)
+    assert planned.status == 0, planned.output
+    assert "register_session" not in planned.jobs
+    assert planned.jobs["register_atlas"] == 2
+
+
+def test_syn_leaves_out_sessions_without_a_segmentation(tmp_path: Path) -> None:
+    rows = [
+        session(tmp_path, number="1", days="0", sequences=("t1c",)),
+        session(tmp_path, number="2", days="9"),
+    ]
+    planned = plan_of(tmp_path, rows, preprocess={"longitudinal": "syn"})
+    assert planned.status == 0, planned.output
+    assert "register_session_syn" not in planned.jobs
+    assert planned.jobs["segment"] == 1
+
+
+def test_a_sequence_that_a_session_lacks_cannot_be_asked_for(tmp_path: Path) -> None:
+    sheet = write_sheet(tmp_path / "samples.tsv", [session(tmp_path, sequences=("t1c", "t2f"))])
+    target = "results/one/sub-01/ses-1/anat/sub-01_ses-1_t1n.nii.gz"
+    planned = plan(tmp_path, sheet, arguments=(target,))
+    assert planned.status != 0
+    assert "one/01/1 has no t1n" in planned.output

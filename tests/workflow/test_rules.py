@@ -9,6 +9,7 @@ from cohorts import REPOSITORY, facts, session, snakemake, write_sheet
 
 SHARED_SCRIPTS = {"coregister": "register.py", "register_session": "register.py"}
 LOCAL = {"fetch_hdbet", "dataset_description"}
+TARGETS = {"all", "pictures"}
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +23,8 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 @pytest.fixture(scope="module")
 def rules(known: dict) -> dict[str, dict]:
-    """Every rule but the target."""
-    return {name: rule for name, rule in known["rules"].items() if name != "all"}
+    """Every rule but the targets."""
+    return {name: rule for name, rule in known["rules"].items() if name not in TARGETS}
 
 
 def test_every_rule_logs_to_a_folder_of_its_name(rules: dict[str, dict]) -> None:
@@ -57,7 +58,7 @@ def test_every_rule_has_the_script_of_its_name(rules: dict[str, dict]) -> None:
 
 
 def test_every_attempt_asks_for_twice_the_memory(known: dict) -> None:
-    asking = [job["memory"] for job in known["jobs"] if job["rule"] not in LOCAL | {"all"}]
+    asking = [job["memory"] for job in known["jobs"] if job["rule"] not in LOCAL | TARGETS]
     assert len(asking) > 60
     assert all([first, 2 * first, 4 * first] == [first, second, third] for first, second, third in asking)
 

@@ -1,0 +1,50 @@
+"""The documents lead only to files that are in the repository; the environments pin what make installs."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+PIN = re.compile(r"^\s*-?\s*([A-Za-z0-9_.-]+) ?==([^\s]+)", re.MULTILINE)
+
+
+def pages(repository: Path) -> list[Path]:
+    return [p for p in (*repository.glob("*.md"), *repository.glob("*/*.md")) if ".venv" not in p.parts]
+
+
+def test_every_link_of_the_documents_leads_to_a_tracked_file(repository: Path) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    links = [(page, link) for page in pages(repository) for link in LINK.findall(page.read_text())]
+    assert len(links) > 10
+    dead = [
+        (page.name, link)
+        for page, link in links
+        if str((page.parent / link).resolve().relative_to(repository.resolve())) not in tracked
+    ]
+    assert not dead
+
+
+def pins(path: Path) -> dict[str, str]:
+    found = PIN.findall(path.read_text())
+    return {name.lower().replace("_", "-").replace(".", "-"): version for name, version in found}
+
+
+@pytest.mark.parametrize("name", ["imaging", "network"])
+def test_environments_pin_what_make_installs(repository: Path, name: str) -> None:
+    installed = pins(repository / "envs" / "constraints.txt")
+    wanted = pins(repository / "envs" / f"{name}.yaml")
+    assert len(wanted) > 5
+    assert wanted == {package: installed.get(package) for package in wanted}
+
+
+def test_the_demonstration_has_its_profile(repository: Path) -> None:
+    command = ["git", "check-ignore", "-q", "profiles/demo/config.yaml"]
+    assert subprocess.run(command, cwd=repository, check=False).returncode == 1
