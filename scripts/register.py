@@ -1,3 +1,4 @@
+from gliaflow.checks import check_image
 from gliaflow.images import read_image
 from gliaflow.job import job
 from gliaflow.preprocess.keep_registration import keep_registration, register_or_keep
@@ -6,6 +7,7 @@ from gliaflow.preprocess.resample import apply_mask
 
 def image_of(role):
     image, mask = read_image(snakemake.input[role]), snakemake.input.get(f"{role}_mask")
+    check_image(image, snakemake.input[role])
     return apply_mask(image, read_image(mask)) if mask else image
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from conftest import demo_rows
 from workflow import QUICK, REPOSITORY, checksums, holders, run, run_and_kill, text_of_everything, write_sheet
 
-from gliaflow.images import data_of, read_image, to_ras
+from gliaflow.images import data_of, read_image, to_ras, write_image
 from gliaflow.labels import region_mask
 from gliaflow.preprocess.resample import resample_mask
 from gliaflow.preprocess.transforms import read_transform
@@ -167,3 +168,29 @@ def test_one_file_can_be_asked_for(demo, small_sheet, tmp_path):
     done = run(tmp_path / "one", small_sheet, target, config=QUICK)
     assert done.status == 0, done.output
     assert [str(f.relative_to(tmp_path / "one")) for f in (tmp_path / "one").rglob("*.nii.gz")] == [target]
+
+
+def noise(image: np.ndarray) -> np.ndarray:
+    """A snowflake: what a failed registration or a broken file looks like."""
+    return np.random.default_rng(0).random(image.shape) * image.max()
+
+
+def holed(image: np.ndarray) -> np.ndarray:
+    """The image with a few values that are not finite."""
+    return np.where(np.arange(image.size).reshape(image.shape) % 1000 == 0, np.nan, image)
+
+
+@pytest.mark.parametrize(("wrong", "reason"), [(noise, "next to nothing in common"), (holed, "not finite")])
+def test_a_planted_wrong_image_is_caught(demo, small_sheet, tmp_path, wrong, reason):
+    for folder in ("results/demo/sub-demo02", "resources"):
+        shutil.copytree(demo[0].directory / folder, tmp_path / folder)
+    stem = folder_of(tmp_path, "demo02", "1") / "anat" / "sub-demo02_ses-1"
+    planted, target = Path(f"{stem}_desc-n4_t2w.nii.gz"), Path(f"{stem}_from-t2w_to-ref_mode-image_xfm.tfm")
+    image = read_image(planted)
+    write_image(planted, wrong(data_of(image)), image.affine)
+    arguments = (str(target.relative_to(tmp_path)), "--rerun-triggers", "mtime")
+    done = run(tmp_path, small_sheet, *arguments, config=QUICK)
+    assert done.status == 1
+    assert "gliaflow: demo/sub-demo02/ses-1 t2w:" in done.output
+    assert reason in done.output
+    assert not target.exists()
