@@ -1,7 +1,7 @@
 """Brain extraction without trained weights: a registered head template and the sequences' own intensities.
 
-1. A whole-head template is registered to every sequence, affinely, from several starts; the transform whose
-   brain fits best in all sequences wins.
+1. A whole-head template is registered to two sequences, affinely, from many starts; the transform whose
+   brain fits best in all sequences wins, and is refined in each.
 2. Intensities in the brain's core and round the brain, learned from the session itself, say of every voxel
    how much likelier it is brain than not.
 3. Both, and each voxel's neighbours, decide in a mean-field Markov random field on a 2 mm grid.
@@ -31,6 +31,8 @@ from gliaflow.preprocess.head_registration import (
 from gliaflow.preprocess.head_template import make_head_template
 
 WORK_MM = 2.0
+# All sequences share one space: the head is searched in two, and what is found is judged in all.
+SEARCHED = 2
 CORE_MM, DEEPEST_MM = -6.0, -25.0
 INSIDE_MM, AROUND_MM = -3.0, (3.0, 14.0)
 BIAS_SIGMA_MM = 12.0
@@ -70,7 +72,8 @@ def extract_brain(images: Mapping[str, nib.Nifti1Image], grid: nib.Nifti1Image) 
     sequences = sorted(images)
     template = make_head_template(sequences)
     heads = {s: registration_image(images[s], s) for s in sequences}
-    start = agree_on_head([find_head(heads[s], template, s) for s in sequences], heads, template)
+    starts = [find_head(heads[s], template, s) for s in sequences[:SEARCHED]]
+    start = agree_on_head(starts, heads, template)
     fits = [fit_affine(heads[s], template, s, start, POLISH_ROUNDS) for s in sequences]
     work = working_grid(grid, WORK_MM)
     distance = np.mean([values_on_grid(template.distance, work, fit, OUTSIDE_MM) for fit in fits], axis=0)
