@@ -28,6 +28,7 @@ def model_facts(wildcards):
         "Model": model.name,
         "ModelDescription": model.description,
         "ModelSha256": model.sha256,
+        "ModelSettings": config["segment"].get(model.kind, {}),
         "Licence": model.licence,
     }
 
