@@ -134,7 +134,9 @@ def check_inside(
         )
 
 
-def check_similarity(before: float, after: float, name: str | Path, *, tolerance: float = 0.02) -> None:
+def check_similarity(
+    before: float, after: float, name: str | Path, *, shared: float | None = None, tolerance: float = 0.02
+) -> None:
     """Check that a registration made two images more alike than they were.
 
     Parameters
@@ -143,6 +145,8 @@ def check_similarity(before: float, after: float, name: str | Path, *, tolerance
         Mutual information (nats, larger is more alike) at the unregistered start and at the result.
     name
         What was registered.
+    shared
+        Mutual information where both images have voxels; ``after`` where it is not known.
     tolerance
         The share of ``before`` that may be lost: an already aligned pair moves by less than a voxel.
 
@@ -152,10 +156,11 @@ def check_similarity(before: float, after: float, name: str | Path, *, tolerance
         The result is less alike than the start, not finite, or below 0.1 nats: noise has about 0.01 with any
         scan, two scans of one head 0.4 and more.
     """
-    if after < LEAST_MUTUAL_INFORMATION:
+    common = after if shared is None else shared
+    if common < LEAST_MUTUAL_INFORMATION:
         raise ImageError(
-            f"{name}: the registered images have next to nothing in common (mutual information {after:.4f}); "
-            "look at both scans, one may be noise or another body"
+            f"{name}: the registered images have next to nothing in common (mutual "
+            f"information {common:.4f}); look at both scans, one may be noise or another body"
         )
     if not np.isfinite([before, after]).all() or after < before * (1 - tolerance):
         raise ImageError(

@@ -10,7 +10,7 @@ import numpy as np
 from gliaflow.checks import check_similarity
 from gliaflow.errors import ImageError
 from gliaflow.images import same_grid
-from gliaflow.preprocess.register import Registration, mutual_information, register
+from gliaflow.preprocess.register import Registration, judged, mutual_information, register
 from gliaflow.preprocess.transforms import write_transform
 from gliaflow.sidecar import software_versions, write_json
 
@@ -46,7 +46,7 @@ def register_or_keep(
             "write registered = none, or give scans on one grid"
         )
     likeness = mutual_information(fixed, moving, np.eye(4))
-    return Registration(np.eye(4), likeness, likeness)
+    return judged(fixed, moving, np.eye(4), likeness)
 
 
 def keep_registration(
@@ -59,7 +59,7 @@ def keep_registration(
     ImageError
         The registration made the images less alike; nothing is written.
     """
-    check_similarity(result.before, result.after, name)
+    check_similarity(result.before, result.after, name, shared=result.shared)
     write_transform(transform, result.matrix)
     write_json(
         report,
@@ -67,6 +67,7 @@ def keep_registration(
             "Parameters": dict(parameters),
             "MutualInformationBefore": round(result.before, 6),
             "MutualInformationAfter": round(result.after, 6),
+            "MutualInformationInOverlap": round(result.shared, 6),
             "Software": software_versions("antspyx", "SimpleITK"),
         },
     )

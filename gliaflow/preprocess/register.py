@@ -15,15 +15,27 @@ from gliaflow.preprocess.transforms import centre_of_mass, matrix_to_sitk, read_
 
 HISTOGRAM_BINS = 32
 SAMPLING_MM = 4.0
+OUTSIDE = -1e9
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A linear registration: its matrix (moving to fixed) and the mutual information before and after."""
+    """A linear registration.
+
+    Attributes
+    ----------
+    matrix
+        (4, 4), moving to fixed.
+    before, after
+        Mutual information (nats) over the field of view of the fixed image.
+    shared
+        The same after registration, where both images have voxels: what they really have in common.
+    """
 
     matrix: Array
     before: float
     after: float
+    shared: float
 
 
 def register(
@@ -50,7 +62,13 @@ def register(
     likeness = [mutual_information(fixed, moving, start) for start in starts]
     start = starts[int(np.argmax(likeness))]
     matrix = _ants_linear(fixed, moving, start, kind, seed)
-    return Registration(matrix, likeness[0], mutual_information(fixed, moving, matrix))
+    return judged(fixed, moving, matrix, likeness[0])
+
+
+def judged(fixed: nib.Nifti1Image, moving: nib.Nifti1Image, matrix: Array, before: float) -> Registration:
+    """Return a matrix with the mutual information that it reaches."""
+    after = mutual_information(fixed, moving, matrix)
+    return Registration(matrix, before, after, mutual_information(fixed, moving, matrix, overlap=True))
 
 
 def translation(shift: Array) -> Array:
@@ -60,15 +78,21 @@ def translation(shift: Array) -> Array:
     return matrix
 
 
-def mutual_information(fixed: nib.Nifti1Image, moving: nib.Nifti1Image, matrix: Array) -> float:
+def mutual_information(
+    fixed: nib.Nifti1Image, moving: nib.Nifti1Image, matrix: Array, *, overlap: bool = False
+) -> float:
     """Return Mattes mutual information (nats, larger is more alike) under a moving-to-fixed matrix.
 
     Points outside ``moving`` count as its background, so that two images which hardly overlap do not
-    look alike. Evaluated on a grid of 4 mm over ``fixed``.
+    look alike; with ``overlap`` they are left out. Evaluated on a grid of 4 mm over ``fixed``.
     """
     target = _coarse(to_sitk(fixed))
-    moved = sitk.Resample(to_sitk(moving), target, matrix_to_sitk(matrix), sitk.sitkLinear, 0.0)
-    values = [np.clip(sitk.GetArrayViewFromImage(i).ravel(), 0, None) for i in (target, moved)]
+    moved = sitk.Resample(to_sitk(moving), target, matrix_to_sitk(matrix), sitk.sitkLinear, OUTSIDE)
+    images = [sitk.GetArrayViewFromImage(i).ravel() for i in (target, moved)]
+    counted = images[1] > OUTSIDE / 2 if overlap else np.full(images[1].shape, True)
+    if not counted.any():
+        return 0.0
+    values = [np.clip(i[counted], 0, None) for i in images]
     limits = [(0.0, max(float(np.percentile(v, 99.8)), 1e-6)) for v in values]
     clipped = [np.clip(v, *limit) for v, limit in zip(values, limits, strict=True)]
     joint = np.histogramdd(clipped, bins=HISTOGRAM_BINS, range=limits)[0]

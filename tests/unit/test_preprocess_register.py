@@ -203,7 +203,7 @@ def test_scans_on_other_grids_are_not_in_one_space(brain):
 
 def test_a_registration_is_kept_with_its_figures(tmp_path):
     paths = tmp_path / "a.tfm", tmp_path / "a.json"
-    keep_registration(*paths, Registration(TRUE, 0.41234567, 0.8), {"kind": "rigid"}, "t2f")
+    keep_registration(*paths, Registration(TRUE, 0.41234567, 0.8, 0.7), {"kind": "rigid"}, "t2f")
     np.testing.assert_allclose(read_transform(paths[0]), TRUE, atol=1e-8)
     assert '"MutualInformationBefore": 0.412346' in paths[1].read_text()
 
@@ -211,5 +211,11 @@ def test_a_registration_is_kept_with_its_figures(tmp_path):
 def test_a_registration_that_failed_is_not_kept(tmp_path):
     paths = tmp_path / "a.tfm", tmp_path / "a.json"
     with pytest.raises(ImageError, match=r"^t2f: registration made the images less alike"):
-        keep_registration(*paths, Registration(TRUE, 0.8, 0.5), {"kind": "rigid"}, "t2f")
+        keep_registration(*paths, Registration(TRUE, 0.8, 0.5, 0.7), {"kind": "rigid"}, "t2f")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_noise_is_not_taken_for_a_scan_because_both_fields_of_view_end(tmp_path):
+    paths = tmp_path / "a.tfm", tmp_path / "a.json"
+    with pytest.raises(ImageError, match=r"next to nothing in common \(mutual information 0\.0050\)"):
+        keep_registration(*paths, Registration(TRUE, 0.1, 0.14, 0.005), {"kind": "rigid"}, "t2f")
