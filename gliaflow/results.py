@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from gliaflow.checks import check_image
+from gliaflow.checks import check_image, check_mask
 from gliaflow.images import data_of, write_image
 from gliaflow.sidecar import write_sidecar
 
@@ -49,3 +49,20 @@ def keep_image(
     check_image(image, path, like=like, constant_ok=constant_ok)
     write_image(path, data_of(image, dtype), image.affine, dtype)
     write_sidecar(path, sources=sources, space=space, parameters=parameters, software=software, **facts)
+
+
+def keep_mask(path: str | Path, mask: nib.Nifti1Image, *, like: nib.Nifti1Image, **facts: Any) -> None:
+    """Check a brain mask and its volume, then write it (uint8) and its sidecar, which states the volume.
+
+    Parameters
+    ----------
+    path, mask, like, facts
+        As for `keep_image`.
+
+    Raises
+    ------
+    ImageError
+        It is no plausible brain mask (see `gliaflow.checks.check_mask`).
+    """
+    volume = check_mask(mask, path, like=like)
+    keep_image(path, mask, like=like, dtype=np.uint8, **facts, VolumeMl=round(volume, 1))

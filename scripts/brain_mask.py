@@ -1,13 +1,10 @@
 from pathlib import Path
 
-import numpy as np
-
-from gliaflow.checks import check_mask
 from gliaflow.images import read_image
 from gliaflow.job import job
 from gliaflow.preprocess.brain_mask import BrainScans, facts_of, find_brain
 from gliaflow.preprocess.transforms import in_space_of, read_transform
-from gliaflow.results import keep_image
+from gliaflow.results import keep_mask
 
 with job(snakemake.log[0], snakemake.params.name):
     inputs, params = snakemake.input, snakemake.params
@@ -23,14 +20,12 @@ with job(snakemake.log[0], snakemake.params.name):
         threads=snakemake.threads,
     )
     mask = find_brain(params.method, scans)
-    volume = check_mask(mask, snakemake.output.mask, like=scans.reference)
-    keep_image(
+    keep_mask(
         snakemake.output.mask,
         mask,
-        dtype=np.uint8,
+        like=scans.reference,
         sources=[*inputs.images, *inputs.transforms, *params.given_cell],
         space="ref",
         parameters={"method": params.method},
         **facts_of(params.method, scans),
-        VolumeMl=round(volume, 1),
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from gliaflow.convert.dicom import Converted, checked
 from gliaflow.errors import ConversionError, ImageError
-from gliaflow.images import data_of, new_image, read_image, to_ras
+from gliaflow.images import data_of, new_image, read_image, single_volume, to_ras
 
 SUFFIXES = (".nii", ".nii.gz")
 AGREEMENT_MM = 1.0
@@ -54,13 +54,12 @@ def convert_nifti(source: Path) -> Converted:
 
 
 def _one_volume(image: nib.Nifti1Image, source: Path) -> np.ndarray:
-    shape = image.shape
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
+    volume = single_volume(image)
+    shape = volume.shape
     if len(shape) != 3:
         kind = f"{np.prod(shape[3:])} volumes" if len(shape) > 3 else "a picture"
         raise ConversionError(f"{source}: has shape {image.shape}, {kind}; one 3-D volume is needed")
-    return np.asanyarray(image.dataobj).reshape(shape)
+    return np.asanyarray(volume.dataobj)
 
 
 def _notes(image: nib.Nifti1Image) -> tuple[str, ...]:
