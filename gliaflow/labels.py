@@ -17,6 +17,8 @@ REGIONS = ("WT", "TC", "ET")
 CONVENTIONS: Mapping[str, Mapping[int, int]] = {
     "gliaflow": {0: 0, 1: 1, 2: 2, 3: 3, 4: 4},
     "brats2021": {0: 0, 1: 1, 2: 2, 4: 3},
+    "brats2023": {0: 0, 1: 1, 2: 2, 3: 3},
+    "nnunet": {0: 0, 1: 2, 2: 1, 3: 3},
 }
 
 

@@ -1,13 +1,25 @@
 """Label maps and regions go into each other as resources/labels.tsv says."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from gliaflow.config.schema import load_schema
 from gliaflow.errors import ImageError
-from gliaflow.labels import REGIONS, convert_labels, encode, label_table, meaning, region_labels, region_mask
+from gliaflow.labels import (
+    CONVENTIONS,
+    REGIONS,
+    convert_labels,
+    encode,
+    label_table,
+    meaning,
+    region_labels,
+    region_mask,
+)
 
 MASKS = arrays.arrays(bool, (4, 4, 4))
 TUMOURS = arrays.arrays(np.uint8, (4, 4, 4), elements=st.integers(0, 3))
@@ -61,11 +73,27 @@ def test_without_a_whole_tumour_there_is_no_label_map():
         encode({"TC": np.ones((2, 2, 2), dtype=bool)})
 
 
-def test_old_enhancing_labels_become_new_ones():
-    old = np.array([[0, 1], [2, 4]], dtype=np.int16)
-    new = convert_labels(old, "brats2021")
-    assert new.tolist() == [[0, 1], [2, 3]]
-    assert new.dtype == np.uint8
+@pytest.mark.parametrize(
+    ("convention", "values"),
+    [
+        ("brats2021", {"necrotic core": 1, "oedema": 2, "enhancing": 4}),
+        ("brats2023", {"necrotic core": 1, "oedema": 2, "enhancing": 3}),
+        ("nnunet", {"necrotic core": 2, "oedema": 1, "enhancing": 3}),
+    ],
+)
+def test_every_convention_comes_to_the_same_parts(convention, values):
+    found = convert_labels(np.array([[0, *values.values()]], dtype=np.int16), convention)
+    parts = {label.value: label.name for label in label_table()}
+    assert [parts.get(value) for value in found[0].tolist()] == [None, *values]
+    assert found.dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", ["config", "models"])
+def test_every_convention_may_be_written_in_the_config(name):
+    schema = load_schema(name)["properties"]
+    part = schema["labels"] if name == "config" else schema["segmentation"]["items"]["properties"]["labels"]
+    assert set(CONVENTIONS) == set((part.get("additionalProperties") or part)["enum"])
+    assert all(re.match(part.get("pattern", ""), convention) for convention in CONVENTIONS)
 
 
 @given(arrays.arrays(np.float32, (3, 3), elements=st.sampled_from([0.0, 1.0, 2.0, 3.0, 4.0])))
@@ -77,6 +105,8 @@ def test_the_own_convention_changes_nothing(labels):
     ("values", "convention"),
     [
         ([0, 3], "brats2021"),
+        ([0, 4], "brats2023"),
+        ([0, 4], "nnunet"),
         ([0, 5], "gliaflow"),
         ([0, -1], "gliaflow"),
         ([0, 1.5], "gliaflow"),

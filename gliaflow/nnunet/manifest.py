@@ -1,0 +1,217 @@
+"""What a model package says about itself: ``gliaflow.json``."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jsonschema.exceptions import best_match
+
+from gliaflow.config.schema import Checker
+from gliaflow.errors import ConfigError
+from gliaflow.labels import REGIONS, SEQUENCES, label_table
+from gliaflow.nnunet.archive import Archive, open_archive
+
+FORMAT = 1
+MANIFEST = "gliaflow.json"
+N4_WORDS = ("registration", "apply", "off")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a model is and was trained on.
+
+    Attributes
+    ----------
+    name
+        Of the model.
+    sequences
+        In the order of the channels.
+    optional
+        Which of them may be missing, because the model was trained with sequence dropout.
+    regions
+        What the model determines, in the order of its heads.
+    labels
+        Value to name, as :func:`label_names` gives them at the time of the export.
+    atlas
+        Name of the atlas that it was trained in, or ``any``.
+    spacing_mm
+        Voxel size that the network works at, along x, y, z.
+    n4
+        For each sequence ``registration``, ``apply`` or ``off``, as ``preprocess.n4`` of the config.
+    postprocess
+        Tuned settings; not looked into here.
+    training, cross_validation
+        Provenance and figures; not looked into here.
+    licence
+        Of the weights, an SPDX identifier where there is one.
+    files
+        sha256 of every other file of the package, by its name.
+    """
+
+    name: str
+    sequences: tuple[str, ...]
+    optional: tuple[str, ...]
+    regions: tuple[str, ...]
+    labels: Mapping[str, str]
+    atlas: str
+    spacing_mm: tuple[float, float, float]
+    n4: Mapping[str, str]
+    postprocess: Mapping[str, Any]
+    training: Mapping[str, Any]
+    cross_validation: Mapping[str, Any]
+    licence: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def _some_of(words: tuple[str, ...], least: int) -> dict[str, Any]:
+    return {"type": "array", "items": {"enum": list(words)}, "minItems": least, "uniqueItems": True}
+
+
+TEXT = {"type": "string", "minLength": 1}
+SPACING = {
+    "type": "array",
+    "items": {"type": "number", "exclusiveMinimum": 0},
+    "minItems": 3,
+    "maxItems": 3,
+}
+PROPERTIES: Mapping[str, Mapping[str, Any]] = {
+    "format": {"const": FORMAT},
+    "name": TEXT,
+    "sequences": _some_of(SEQUENCES, 1),
+    "optional": _some_of(SEQUENCES, 0),
+    "regions": _some_of(REGIONS, 1),
+    "labels": {"type": "object"},
+    "atlas": TEXT,
+    "spacing_mm": SPACING,
+    "n4": {
+        "type": "object",
+        "propertyNames": {"enum": list(SEQUENCES)},
+        "additionalProperties": {"enum": list(N4_WORDS)},
+    },
+    "postprocess": {"type": "object"},
+    "training": {"type": "object"},
+    "cross_validation": {"type": "object"},
+    "licence": TEXT,
+    "files": {
+        "type": "object",
+        "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    },
+}
+SCHEMA = {
+    "type": "object",
+    "properties": PROPERTIES,
+    "required": list(PROPERTIES),
+    "additionalProperties": False,
+}
+
+
+def label_names() -> dict[str, str]:
+    """Return the names of the label values, as a manifest states them.
+
+    >>> label_names()
+    {'1': 'necrotic core', '2': 'oedema', '3': 'enhancing', '4': 'resection cavity'}
+    """
+    return {str(label.value): label.name for label in label_table()}
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """Read what a model package says about itself, without looking at its weights.
+
+    Parameters
+    ----------
+    path
+        A zip or a folder.
+
+    Returns
+    -------
+    Manifest or None
+        None for a public model, which has no ``gliaflow.json``.
+
+    Raises
+    ------
+    ConfigError
+        The archive or the manifest is refused; see `open_archive` and :func:`parse_manifest`.
+    """
+    archive = open_archive(path)
+    name = manifest_name(archive)
+    return None if name is None else parse_manifest(archive.read(name), f"{path}, {name}")
+
+
+def manifest_name(archive: Archive) -> str | None:
+    """Return where the manifest lies in an archive, or None; raises ConfigError where there are several."""
+    found = [name for name in archive.names() if name.split("/")[-1] == MANIFEST]
+    if len(found) > 1:
+        raise ConfigError(f"{archive.path}: holds several packages ({', '.join(found)}); name one of them")
+    return found[0] if found else None
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return a manifest as the JSON that :func:`parse_manifest` reads.
+
+    Raises
+    ------
+    ConfigError
+        It holds something that JSON has no form for, or that is not finite.
+    """
+    content = {"format": FORMAT, **{key: _plain(value) for key, value in vars(manifest).items()}}
+    try:
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"manifest of {manifest.name}: cannot be written as JSON ({error})") from error
+    return f"{text}\n".encode()
+
+
+def parse_manifest(content: bytes, where: str) -> Manifest:
+    """Read and check a manifest.
+
+    Parameters
+    ----------
+    content
+        Of ``gliaflow.json``.
+    where
+        The file, for errors.
+
+    Raises
+    ------
+    ConfigError
+        It is no JSON, of another format, lacks a key or has a wrong one; its label table is not
+        resources/labels.tsv; or a sequence is optional that is no channel.
+    """
+    values = read_json(content, where)
+    if values.get("format") != FORMAT:
+        raise ConfigError(
+            f"{where}: has the format {values.get('format')!r}, and this release reads {FORMAT}; "
+            "use the release of gliaflow that wrote it"
+        )
+    wrong = best_match(Checker(SCHEMA).iter_errors(values))
+    if wrong is not None:
+        key = ".".join(map(str, wrong.absolute_path))
+        raise ConfigError(f"{where}{key and f', {key}'}: {wrong.message}; export the model again")
+    if values["labels"] != label_names():
+        raise ConfigError(
+            f"{where}: wrong label table: the model was exported with {values['labels']}, and "
+            f"resources/labels.tsv has {label_names()}; use the release of gliaflow that wrote it"
+        )
+    if unknown := sorted(set(values["optional"]) - set(values["sequences"])):
+        raise ConfigError(
+            f"{where}, optional: {', '.join(unknown)} is not among sequences; export the model again"
+        )
+    lists = {key: tuple(values[key]) for key in ("sequences", "optional", "regions", "spacing_mm")}
+    return Manifest(**{key: value for key, value in values.items() if key != "format"} | lists)
+
+
+def read_json(content: bytes, where: str) -> dict[str, Any]:
+    """Return the mapping that a JSON file holds; raises ConfigError where it holds none."""
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: is not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: is not a mapping")
+    return values
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
