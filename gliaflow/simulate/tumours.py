@@ -1,6 +1,6 @@
 """A tumour in the white matter of one hemisphere: necrotic core, enhancing rim, oedema."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -14,6 +14,14 @@ from gliaflow.simulate.heads import Head, largest_part
 RIM_MM = 4.0
 DEPTH_MM = 19.0
 """How far below the brain's surface a centre lies at least, and the largest mean radius of a core."""
+LOWEST_MM = 8.0
+RANDOM_CORE_MM, RANDOM_OEDEMA_MM, RANDOM_RIM_MM = (6.0, 18.0), (6.0, 18.0), (3.0, 6.0)
+RANDOM_DEPTH_MM, RANDOM_LOWEST_MM = 14.0, -20.0
+WITHOUT_NECROSIS = 0.15
+"""Share of the random enhancing tumours that have no necrosis."""
+LARGEST_OEDEMA_MM = 24.0
+GROWTH = (0.15, 0.35)
+"""Which part of what a tumour can still grow it grows from one session to the next."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +29,18 @@ class TumourShape:
     """Where a tumour is to lie and how large it is to be.
 
     ``side`` is -1 for the left hemisphere, 1 for the right; ``core_mm`` the mean radius of core and rim;
-    ``oedema_mm`` how much farther the oedema reaches in white matter.
+    ``oedema_mm`` how much farther the oedema reaches in white matter; ``rim_mm`` how thick the enhancing rim
+    is, 0 for a tumour that does not enhance. Without ``necrosis`` the whole core enhances. The centre lies at
+    least ``depth_mm`` below the brain's surface and above ``lowest_mm`` (z of the head's world).
     """
 
     side: int
     core_mm: float
     oedema_mm: float
+    rim_mm: float = RIM_MM
+    necrosis: bool = True
+    depth_mm: float = DEPTH_MM
+    lowest_mm: float = LOWEST_MM
 
 
 def make_tumour(head: Head, shape: TumourShape, rng: np.random.Generator) -> Array:
@@ -44,7 +58,8 @@ def make_tumour(head: Head, shape: TumourShape, rng: np.random.Generator) -> Arr
     Returns
     -------
     Array
-        uint8, shape (x, y, z): 1 necrotic core, 2 oedema, 3 enhancing (resources/labels.tsv).
+        uint8, shape (x, y, z): 1 necrotic core (or what does not enhance of it), 2 oedema, 3 enhancing
+        (resources/labels.tsv).
 
     Raises
     ------
@@ -59,18 +74,40 @@ def make_tumour(head: Head, shape: TumourShape, rng: np.random.Generator) -> Arr
     labels = np.zeros(tissue.shape, dtype=np.uint8)
     labels[largest_part(tissue & (radius < reach))] = 2
     labels[largest_part(tissue & (radius < shape.core_mm))] = 3
-    rim = RIM_MM * (1 + 0.3 * head.texture)
-    labels[(labels == 3) & (radius < shape.core_mm - rim)] = 1
+    if shape.necrosis:
+        rim = shape.rim_mm * (1 + 0.3 * head.texture)
+        labels[(labels == 3) & (radius < shape.core_mm - rim)] = 1
     return labels
+
+
+def random_shape(rng: np.random.Generator, *, enhancing: bool) -> TumourShape:
+    """Draw side, size, place and kind of a tumour; whether it enhances changes none of the other numbers."""
+    side = int(rng.choice((-1, 1)))
+    core, oedema, rim = (rng.uniform(*mm) for mm in (RANDOM_CORE_MM, RANDOM_OEDEMA_MM, RANDOM_RIM_MM))
+    necrosis = bool(rng.random() >= WITHOUT_NECROSIS)
+    place = (RANDOM_DEPTH_MM, RANDOM_LOWEST_MM)
+    if not enhancing:
+        return TumourShape(side, core, oedema, 0.0, True, *place)
+    return TumourShape(side, core, oedema, rim, necrosis, *place)
+
+
+def grow(shape: TumourShape, rng: np.random.Generator) -> TumourShape:
+    """Return a tumour some months later: larger, the slower the nearer it is to the largest size."""
+    part = rng.uniform(*GROWTH)
+    return replace(
+        shape,
+        core_mm=shape.core_mm + part * (DEPTH_MM - shape.core_mm),
+        oedema_mm=shape.oedema_mm + part * (LARGEST_OEDEMA_MM - shape.oedema_mm),
+    )
 
 
 def choose_centre(head: Head, white: Array, shape: TumourShape, rng: np.random.Generator) -> Array:
     """Return the world point, shape (3,), of a tumour's centre: deep white matter of the wanted side."""
     depth = -signed_distance(head.brain, head.affine)
     points = world_points(head.affine, head.brain.shape)
-    place = (points[0] * shape.side > 22) & (points[2] > 8) & (points[2] < 45)
+    place = (points[0] * shape.side > 22) & (points[2] > shape.lowest_mm) & (points[2] < 45)
     wide_white = ndimage.uniform_filter(white, 2 * round(4 / head.resolution_mm) + 1)
-    candidates = np.argwhere(place & (depth > DEPTH_MM) & (wide_white > 0.75))
+    candidates = np.argwhere(place & (depth > shape.depth_mm) & (wide_white > 0.75))
     if shape.core_mm > DEPTH_MM or not len(candidates):
         raise ConfigError(f"a core of {shape.core_mm:g} mm does not fit into this brain; make it smaller")
     return points[(slice(None), *candidates[rng.integers(len(candidates))])]

@@ -1,0 +1,312 @@
+"""Generated cohorts to train on: what is on disk, and what the plan promises."""
+
+import csv
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from gliaflow.checks import check_image, check_mask
+from gliaflow.config.participants import read_participants
+from gliaflow.config.samples import read_samples
+from gliaflow.config.settings import complete_config
+from gliaflow.errors import ConfigError
+from gliaflow.images import Array, data_of, new_image, read_image, same_grid
+from gliaflow.labels import CONVENTIONS, SEQUENCES, convert_labels, region_mask
+from gliaflow.preprocess.atlas import load_atlas
+from gliaflow.simulate.fields import named_rng
+from gliaflow.simulate.heads import Head
+from gliaflow.simulate.labelled import (
+    CohortPlan,
+    PlannedSession,
+    in_convention,
+    main,
+    make_stripped_head,
+    plan_subject,
+    write_cohort,
+)
+from gliaflow.simulate.tumours import TumourShape, grow, make_tumour, random_shape
+
+PLAN = CohortPlan(subjects=2, sessions=2, non_enhancing=0.3, missing=0.3, seed=4)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory) -> Path:
+    """Two subjects with two sessions each, without a session that lacks a sequence."""
+    folder = tmp_path_factory.mktemp("labelled") / "cohort"
+    write_cohort(folder, replace(PLAN, missing=0.0))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    return make_stripped_head(load_atlas(None, 2)[0], named_rng(2, "head"))
+
+
+def sessions_of(plan: CohortPlan) -> list[PlannedSession]:
+    return [session for index in range(1, plan.subjects + 1) for session in plan_subject(plan, index)]
+
+
+def labels_in(cohort: Path, subject: str, session: str) -> Array:
+    return data_of(read_image(cohort / f"sub-{subject}" / f"ses-{session}" / "label.nii.gz"), np.uint8)
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_the_workflow_reads_the_sheet_and_the_participants(cohort):
+    sessions = read_samples([cohort / "samples.tsv"], complete_config({}))
+    assert [session.key for session in sessions] == [
+        *(("generated", "001", "1"), ("generated", "001", "2")),
+        *(("generated", "002", "1"), ("generated", "002", "2")),
+    ]
+    for session in sessions:
+        assert session.stripped
+        assert session.registered == "atlas"
+        assert set(session.sources) == set(SEQUENCES)
+        assert session.label == cohort / f"sub-{session.subject}" / f"ses-{session.session}" / "label.nii.gz"
+        assert (session.days == 0) if session.session == "1" else (60 <= session.days <= 180)
+    people = read_participants(cohort / "participants.tsv", sessions)
+    assert [(p.subject, p.site) for p in people] == [("001", "site1"), ("002", "site2")]
+
+
+def test_every_image_lies_on_the_atlas_s_grid_exactly(cohort):
+    atlas, _ = load_atlas(None, 2)
+    images = sorted(cohort.glob("sub-*/ses-*/*.nii.gz"))
+    assert len(images) == 4 * 5
+    for path in images:
+        image = read_image(path)
+        check_image(image, path, like=atlas)
+        np.testing.assert_array_equal(image.affine, atlas.affine)
+        assert image.get_data_dtype() == (np.uint8 if path.name == "label.nii.gz" else np.int16)
+
+
+def test_scans_are_zero_outside_one_brain_that_all_of_them_share(cohort):
+    for folder in cohort.glob("sub-*/ses-*"):
+        images = [read_image(folder / f"{sequence}.nii.gz") for sequence in SEQUENCES]
+        brain = data_of(images[0]) > 0
+        check_mask(new_image(brain, images[0].affine, np.uint8), folder, like=images[0])
+        assert ndimage.label(brain)[1] == 1
+        assert 0.05 < brain.mean() < 0.5
+        for image in images:
+            np.testing.assert_array_equal(data_of(image) != 0, brain)
+        assert brain[data_of(read_image(folder / "label.nii.gz")) > 0].all()
+
+
+def test_the_brain_lies_in_the_atlas_s(cohort):
+    _, mask = load_atlas(None, 2)
+    inside = data_of(mask, bool)
+    for folder in cohort.glob("sub-*/ses-1"):
+        brain = data_of(read_image(folder / "t1n.nii.gz")) > 0
+        assert 2 * (brain & inside).sum() / (brain.sum() + inside.sum()) > 0.85
+
+
+def test_tumours_show_as_radiologists_know_them(cohort):
+    """Next to the brain around it, oedema is bright on FLAIR, the rim on T1c alone, the core dark on T1."""
+    for folder in cohort.glob("sub-*/ses-*"):
+        scan = {sequence: data_of(read_image(folder / f"{sequence}.nii.gz")) for sequence in SEQUENCES}
+        labels = data_of(read_image(folder / "label.nii.gz"), np.uint8)
+        around = ndimage.binary_dilation(labels > 0, iterations=5) & (labels == 0) & (scan["t1n"] > 0)
+        healthy = {sequence: np.median(image[around]) for sequence, image in scan.items()}
+        assert np.median(scan["t2f"][labels == 2]) > 1.4 * healthy["t2f"]
+        assert np.median(scan["t2w"][labels == 1]) > 1.3 * healthy["t2w"]
+        assert np.median(scan["t1n"][labels == 1]) < 0.9 * healthy["t1n"]
+        rim = labels == 3
+        if rim.any():
+            assert np.median(scan["t1c"][rim]) > 1.25 * healthy["t1c"]
+            assert np.median(scan["t1n"][rim]) < healthy["t1n"]
+
+
+def test_a_label_map_holds_oedema_and_a_core_that_enhances_or_not(cohort):
+    enhancing = {s.subject: s.tumour.rim_mm > 0 for s in sessions_of(PLAN)}
+    assert enhancing == {"001": True, "002": False}
+    for subject, session in ((s.subject, s.session) for s in sessions_of(PLAN)):
+        labels = labels_in(cohort, subject, session)
+        values = {0, 1, 2, 3} if enhancing[subject] else {0, 1, 2}
+        assert set(np.unique(labels)) == values
+
+
+def test_a_later_session_shows_the_same_brain_and_a_grown_tumour(cohort):
+    for subject in ("001", "002"):
+        first, second = (labels_in(cohort, subject, session) for session in "12")
+        assert second.astype(bool)[first > 0].all()
+        for region in ("WT", "TC"):
+            assert region_mask(second, region).sum() > 1.05 * region_mask(first, region).sum()
+        brains = [data_of(read_image(cohort / f"sub-{subject}/ses-{s}/t1n.nii.gz")) > 0 for s in "12"]
+        np.testing.assert_array_equal(*brains)
+
+
+def test_a_session_depends_on_its_names_and_the_seed_alone(cohort, tmp_path):
+    """With one subject, one session and more sites its bytes are the same; with another seed nothing is."""
+    alone = replace(PLAN, subjects=1, sessions=1, sites=5, missing=0.0)
+    write_cohort(tmp_path / "alone", alone)
+    session = files_in(tmp_path / "alone" / "sub-001")
+    assert len(session) == 5
+    assert session == {k: v for k, v in files_in(cohort / "sub-001").items() if k.startswith("ses-1")}
+    write_cohort(tmp_path / "other", replace(alone, seed=5))
+    other = files_in(tmp_path / "other" / "sub-001")
+    assert all(other[name] != content for name, content in session.items())
+
+
+def test_subjects_and_their_contrast_differ(cohort):
+    first, second = (
+        read_image(cohort / f"sub-{subject}" / "ses-1" / "t1n.nii.gz") for subject in ("001", "002")
+    )
+    assert same_grid(first, second)
+    brains = [data_of(image) > 0 for image in (first, second)]
+    assert 0.8 < 2 * (brains[0] & brains[1]).sum() / (brains[0].sum() + brains[1].sum()) < 0.99
+    medians = [np.median(data_of(image)[brain]) for image, brain in zip((first, second), brains, strict=True)]
+    assert abs(medians[0] / medians[1] - 1) > 0.005
+
+
+def test_a_missing_sequence_is_an_empty_cell_and_no_file(tmp_path):
+    sheet = write_cohort(tmp_path / "c", CohortPlan(subjects=1, missing=1.0))
+    (session,) = read_samples([sheet], complete_config({}))
+    (lost,) = set(SEQUENCES) - set(session.sources)
+    with sheet.open(encoding="utf-8") as stream:
+        (row,) = csv.DictReader(stream, delimiter="\t")
+    assert row[lost] == ""
+    names = {path.name.removesuffix(".nii.gz") for path in session.label.parent.iterdir()}
+    assert names == {*SEQUENCES, "label"} - {lost}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.2, 0.5, 1.0])
+def test_shares_are_kept_at_every_site(share):
+    plan = CohortPlan(subjects=60, sessions=2, sites=3, non_enhancing=share, missing=share)
+    sessions = sessions_of(plan)
+    for name in ("site1", "site2", "site3"):
+        here = [session for session in sessions if session.site == name]
+        assert len(here) == 40
+        assert np.mean([s.tumour.rim_mm == 0 for s in here]) == pytest.approx(share, abs=0.1)
+        assert np.mean([len(s.sequences) < 4 for s in here]) == pytest.approx(share, abs=0.1)
+    chosen = [s for s in sessions if len(s.sequences) < 4 and s.tumour.rim_mm == 0]
+    assert len(chosen) / len(sessions) == pytest.approx(share**2, abs=0.06)
+
+
+def test_a_session_lacks_one_sequence_at_most_and_each_is_lost_at_times():
+    plan = CohortPlan(subjects=80, missing=1.0)
+    lost = Counter(frozenset(SEQUENCES) - set(session.sequences) for session in sessions_of(plan))
+    assert set(lost) == {frozenset({sequence}) for sequence in SEQUENCES}
+    assert min(lost.values()) > 10
+
+
+def test_enhancement_and_missing_sequences_leave_the_rest_of_the_plan_alone():
+    plain = sessions_of(CohortPlan(subjects=5, sessions=2, non_enhancing=0.0))
+    other = sessions_of(CohortPlan(subjects=5, sessions=2, non_enhancing=1.0, missing=1.0))
+    for one, two in zip(plain, other, strict=True):
+        assert (one.tumour.side, one.tumour.core_mm) == (two.tumour.side, two.tumour.core_mm)
+        assert (one.days, one.tumour.oedema_mm) == (two.days, two.tumour.oedema_mm)
+
+
+@given(seed=st.integers(0, 2**32 - 1), enhancing=st.booleans())
+@settings(max_examples=50)
+def test_a_random_tumour_is_of_the_promised_size_and_only_grows(seed, enhancing):
+    rng = named_rng(seed)
+    shape = random_shape(rng, enhancing=enhancing)
+    assert abs(shape.side) == 1
+    assert 6 <= shape.core_mm <= 18
+    assert 6 <= shape.oedema_mm <= 18
+    assert (shape.rim_mm > 0) == enhancing
+    grown = grow(shape, rng)
+    assert shape.core_mm < grown.core_mm < 19
+    assert shape.oedema_mm < grown.oedema_mm < 24
+    assert replace(grown, core_mm=shape.core_mm, oedema_mm=shape.oedema_mm) == shape
+
+
+def test_a_tumour_without_a_rim_is_all_core_and_one_without_necrosis_all_enhancing(head):
+    shape = TumourShape(1, 14.0, 10.0)
+    ring, plain, solid = (
+        make_tumour(head, s, named_rng(1, "tumour"))
+        for s in (shape, replace(shape, rim_mm=0.0), replace(shape, necrosis=False))
+    )
+    core = region_mask(ring, "TC")
+    assert set(np.unique(ring[core])) == {1, 3}
+    np.testing.assert_array_equal(plain, np.where(core, 1, ring))
+    np.testing.assert_array_equal(solid, np.where(core, 3, ring))
+
+
+@given(values=st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1), convention=st.sampled_from([*CONVENTIONS]))
+def test_every_convention_is_read_back_as_gliaflow_s_own(values, convention):
+    labels = np.array(values, dtype=np.uint8)
+    np.testing.assert_array_equal(convert_labels(in_convention(labels, convention), convention), labels)
+
+
+def test_enhancing_is_4_in_the_files_of_brats2021(cohort, tmp_path):
+    write_cohort(tmp_path / "c", replace(PLAN, subjects=1, sessions=1, missing=0.0, convention="brats2021"))
+    stored = labels_in(tmp_path / "c", "001", "1")
+    assert set(np.unique(stored)) == {0, 1, 2, 4}
+    np.testing.assert_array_equal(stored == 4, labels_in(cohort, "001", "1") == 3)
+
+
+def test_the_same_cohort_is_written_again_and_told_of(cohort, tmp_path):
+    plan, lines = replace(PLAN, subjects=1, sessions=1), []
+    write_cohort(tmp_path / "c", plan)
+    before = files_in(tmp_path / "c")
+    (tmp_path / "c" / "sub-001" / "ses-1" / "label.nii.gz").write_bytes(b"broken")
+    write_cohort(tmp_path / "c", plan, lines.append)
+    assert files_in(tmp_path / "c") == before
+    assert len(lines) == 1
+    assert lines[0].startswith("sub-001/ses-1 of 1 subjects, site1: WT ")
+
+
+@pytest.mark.parametrize("content", ["{}", "not JSON", None])
+def test_a_folder_with_anything_else_is_left_alone(tmp_path, content):
+    (tmp_path / "notes.txt").write_text("mine")
+    if content is not None:
+        (tmp_path / "plan.json").write_text(content)
+    before = files_in(tmp_path)
+    with pytest.raises(ConfigError, match=r"holds something else than this cohort; give a new or an empty"):
+        write_cohort(tmp_path, PLAN)
+    with pytest.raises(ConfigError, match=r"notes.txt: holds something else"):
+        write_cohort(tmp_path / "notes.txt", PLAN)
+    assert files_in(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"subjects": 0}, "subjects: 0 does not fit; write a number from 1"),
+        ({"sessions": 0}, "sessions: 0 does not fit"),
+        ({"sites": -1}, "sites: -1 does not fit"),
+        ({"resolution_mm": 3}, "resolution_mm: 3 does not fit; write 1 or 2"),
+        ({"non_enhancing": 1.1}, "non_enhancing: 1.1 does not fit; write a share from 0 to 1"),
+        ({"missing": float("nan")}, "missing: nan does not fit"),
+        ({"convention": "brats"}, "convention: 'brats' does not fit; write one of gliaflow, brats2021"),
+        ({"cohort": "my cohort"}, "cohort: 'my cohort' does not fit; write letters and digits"),
+        ({"seed": -1}, "seed: -1 does not fit"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_plan_that_cannot_be_is_told_what_to_write(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        CohortPlan(**wrong)
+
+
+def test_the_command_line_writes_a_cohort_or_one_sentence(tmp_path, capsys):
+    assert main([str(tmp_path / "c"), "--subjects", "1", "--cohort", "c7", "--non-enhancing", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("sub-001/ses-1 of 1 subjects, site1: WT ")
+    assert lines[0].endswith("ET 0.0 ml")
+    assert lines[1:] == [f"wrote {tmp_path / 'c' / 'samples.tsv'}"]
+    assert main([str(tmp_path / "c"), "--subjects", "2", "--cohort", "c7"]) == 1
+    assert main([str(tmp_path / "d"), "--subjects", "0"]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("give a new or an empty folder")
+    assert second == "subjects: 0 does not fit; write a number from 1"
+    assert not (tmp_path / "d").exists()
+
+
+def test_the_help_names_every_option_and_its_default():
+    command = [sys.executable, "-m", "gliaflow.simulate.labelled", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for name in ("subjects", "sessions", "sites", "resolution-mm", "non-enhancing", "missing", "convention"):
+        assert f"--{name} " in shown
+    assert shown.count("(default: ") + shown.count("(default:\n") == 9
