@@ -21,6 +21,41 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def fetch_file(url: str | None, sha256: str | None, target: Path, name: str) -> None:
+    """Download a file and check it.
+
+    Parameters
+    ----------
+    url
+        ``https:`` or ``file:``.
+    sha256
+        What the file has to have.
+    target
+        Where it goes; made whole or not at all.
+    name
+        What is fetched, for errors.
+
+    Raises
+    ------
+    ConfigError
+        No url or checksum is recorded, nothing can be downloaded, or the checksum is another.
+    """
+    if not url or not sha256:
+        raise ConfigError(
+            f"{name}: config/models.yaml records no {'url' if not url else 'sha256'}; enter the one that its "
+            "publisher states, or download the archive yourself and unpack it"
+        )
+    if not url.startswith(("https://", "file://")):
+        raise ConfigError(f"{name}: {url} is neither https: nor file:")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=target.parent) as work:
+        archive = Path(work) / "archive.zip"
+        _download(url, archive, name)
+        if (found := sha256_of(archive)) != sha256.lower():
+            raise ConfigError(f"{name}: {url} has sha256 {found}, not {sha256}; nothing was kept")
+        archive.replace(target)
+
+
 def fetch_archive(url: str | None, sha256: str | None, folder: Path, name: str) -> None:
     """Download a .zip, check it, and put the folder in it that holds ``plans.json`` in place.
 
@@ -41,19 +76,10 @@ def fetch_archive(url: str | None, sha256: str | None, folder: Path, name: str) 
         No url or checksum is recorded, nothing can be downloaded, the checksum is another, or the archive is
         no zip or holds no ``plans.json``.
     """
-    if not url or not sha256:
-        raise ConfigError(
-            f"{name}: config/models.yaml records no {'url' if not url else 'sha256'}; enter the one that its "
-            "publisher states, or download the archive yourself and unpack it"
-        )
-    if not url.startswith(("https://", "file://")):
-        raise ConfigError(f"{name}: {url} is neither https: nor file:")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent) as work:
         archive = Path(work) / "archive.zip"
-        _download(url, archive, name)
-        if (found := sha256_of(archive)) != sha256.lower():
-            raise ConfigError(f"{name}: {url} has sha256 {found}, not {sha256}; nothing was kept")
+        fetch_file(url, sha256, archive, name)
         content = Path(work) / "content"
         content.mkdir()
         _unpack(archive, content, name)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 GZIP_LEVEL = 4
+SMALLEST = 1e-12
+"""A smaller direction cosine is 0."""
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -152,7 +154,9 @@ def to_sitk(image: nib.Nifti1Image, dtype: npt.DTypeLike = np.float32) -> "sitk.
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     result.SetSpacing([float(s) for s in spacing])
     result.SetOrigin([float(o) for o in affine[:3, 3]])
-    result.SetDirection([float(d) for d in (affine[:3, :3] / spacing).ravel()])
+    direction = affine[:3, :3] / spacing
+    # ITK inverts the direction by a method that fails on numbers next to 0
+    result.SetDirection([float(d) for d in np.where(np.abs(direction) < SMALLEST, 0, direction).ravel()])
     return result
 
 

@@ -4,8 +4,7 @@ rule fuse:
         mask=BRAIN_ATLAS,
     output:
         probability=PROBABILITY,
-        labels=LABELS_ATLAS,
-        sidecars=[sidecar(PROBABILITY), sidecar(LABELS_ATLAS)],
+        sidecar=sidecar(PROBABILITY),
     log:
         log_path("fuse"),
     benchmark:
@@ -20,36 +19,36 @@ rule fuse:
         space=ATLAS,
         regions=model_regions,
         facts=model_facts,
-        decoding={key: config["segment"][key] for key in ("threshold", "min_component_voxels")},
+        within=within_members,
         method=config["fuse"]["method"],
     script:
         "../scripts/fuse.py"
 
 
-rule labels_ref:
+rule labels:
     input:
         probability=PROBABILITY,
-        grid=of_reference(NATIVE),
-        mask=BRAIN_REF,
+        fused=sidecar(PROBABILITY),
+        masks=[BRAIN_ATLAS, BRAIN_REF],
         to_atlas=TO_ATLAS,
     output:
-        labels=LABELS_REF,
-        sidecar=sidecar(LABELS_REF),
+        atlas=LABELS_ATLAS,
+        ref=LABELS_REF,
+        sidecars=[sidecar(LABELS_ATLAS), sidecar(LABELS_REF)],
         volumes=seg("volumes.tsv"),
         dictionary=seg("volumes.json"),
     log:
-        log_path("labels_ref"),
+        log_path("labels"),
     benchmark:
-        benchmark_path("labels_ref")
+        benchmark_path("labels")
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(3000),
         runtime=10,
     params:
         name=job_name,
-        regions=model_regions,
-        facts=model_facts,
-        decoding={key: config["segment"][key] for key in ("threshold", "min_component_voxels")},
+        space=ATLAS,
+        postprocess=postprocess_layers,
     script:
-        "../scripts/labels_ref.py"
+        "../scripts/labels.py"

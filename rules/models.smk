@@ -22,6 +22,22 @@ rule atlas:
         "../scripts/atlas.py"
 
 
+rule fetch_model:
+    output:
+        fetched_model("{model}"),
+    log:
+        "logs/fetch_model/{model}.log",
+    localrule: True
+    conda:
+        "../envs/imaging.yaml"
+    params:
+        name="fetch_model {model}",
+        url=lambda wildcards: model_named(wildcards).url,
+        sha256=lambda wildcards: model_named(wildcards).sha256,
+    script:
+        "../scripts/fetch_model.py"
+
+
 rule fetch_hdbet:
     output:
         directory(FETCHED_HDBET),

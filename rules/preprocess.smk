@@ -171,3 +171,30 @@ rule normalise:
         percentiles=PREPROCESS["normalisation"]["percentiles"],
     script:
         "../scripts/normalise.py"
+
+
+rule reference_atlas:
+    input:
+        label=given_label,
+        mask=BRAIN_ATLAS,
+        to_atlas=TO_ATLAS,
+        grid=of_reference(NATIVE),
+    output:
+        labels=REFERENCE,
+        sidecar=sidecar(REFERENCE),
+    log:
+        log_path("reference_atlas"),
+    benchmark:
+        benchmark_path("reference_atlas")
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=10,
+    params:
+        name=job_name,
+        space=ATLAS,
+        values=label_values,
+        cell=lambda wildcards: cell_name(session_of(wildcards), "label"),
+    script:
+        "../scripts/reference_atlas.py"

@@ -2,6 +2,7 @@ rule segment:
     input:
         images=model_images,
         mask=BRAIN_ATLAS,
+        model=model_files,
     output:
         members=temp(directory(MEMBERS)),
     log:
@@ -10,16 +11,44 @@ rule segment:
         benchmark_path("segment", "{model}")
     conda:
         "../envs/network.yaml"
+    threads: model_threads
     resources:
-        mem_mb=memory(3000),
-        runtime=30,
+        mem_mb=memory(4000),
+        runtime=model_minutes,
         gpu=model_gpu,
     params:
         name=job_name,
         space=ATLAS,
-        kind=lambda wildcards: model_named(wildcards).kind,
-        sequences=lambda wildcards: model_named(wildcards).sequences,
-        regions=lambda wildcards: model_named(wildcards).regions,
+        inputs=model_inputs,
+        entry=model_entry,
         settings=model_settings,
     script:
         "../scripts/segment.py"
+
+
+rule segment_shared:
+    input:
+        images=batch_images,
+        masks=batch_masks,
+        model=model_files,
+    output:
+        members=temp(directory(BATCH)),
+    log:
+        "logs/segment_shared/{cohort}/{model}_batch-{batch}.log",
+    benchmark:
+        "benchmarks/segment_shared/{cohort}/{model}_batch-{batch}.tsv"
+    conda:
+        "../envs/network.yaml"
+    threads: model_threads
+    resources:
+        mem_mb=memory(4000),
+        runtime=model_minutes,
+        gpu=model_gpu,
+    params:
+        name="{cohort} {model} batch {batch}",
+        space=ATLAS,
+        tasks=batch_tasks,
+        entry=model_entry,
+        settings=model_settings,
+    script:
+        "../scripts/segment_shared.py"

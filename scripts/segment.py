@@ -1,24 +1,18 @@
 from pathlib import Path
 
-from gliaflow.images import read_image
 from gliaflow.job import job
-from gliaflow.segment.members import keep_members
-from gliaflow.segment.segmenters import segment
+from gliaflow.segment.run import Task, segment_session
+from gliaflow.segment.segmenters import entry_of, load_segmenter
 
 with job(snakemake.log[0], snakemake.params.name):
-    mask = read_image(snakemake.input.mask)
-    images = dict(zip(snakemake.params.sequences, map(read_image, snakemake.input.images), strict=True))
-    members = segment(snakemake.params.kind, images, mask, snakemake.params.settings)
-    keep_members(
+    params, given = snakemake.params, snakemake.input
+    entry = entry_of(params.entry, given.model)
+    settings = {k: snakemake.threads if k == "threads" else v for k, v in params.settings.items()}
+    segment_session(
+        load_segmenter(params.entry["kind"], entry, settings),
+        Task(params.name, dict(zip(params.inputs, given.images, strict=True)), given.mask),
         Path(snakemake.output.members),
-        members,
-        mask,
-        regions=snakemake.params.regions,
-        sources=list(snakemake.input.images),
-        space=snakemake.params.space,
-        parameters={
-            "model": snakemake.wildcards.model,
-            "kind": snakemake.params.kind,
-            **snakemake.params.settings,
-        },
+        entry=entry,
+        space=params.space,
+        settings=params.settings,
     )

@@ -23,12 +23,24 @@ class Model:
     url: str | None
     sha256: str | None
     sequences: tuple[str, ...]
+    optional: tuple[str, ...]
     regions: tuple[str, ...]
     atlas: str
     labels: str
+    orientation: str
+    configuration: str | None
+    postprocess: Mapping[str, Any]
     licence: str
     n4: bool | None
     gpu: bool
+
+    def takes(self, sequences: AbstractSet[str]) -> bool:
+        """Tell whether a session's sequences are enough: at least one, and all but the optional ones."""
+        return bool(sequences & set(self.sequences)) and not self.lacks(sequences)
+
+    def lacks(self, sequences: AbstractSet[str]) -> tuple[str, ...]:
+        """Return the sequences that the model needs and a session does not have."""
+        return tuple(s for s in self.sequences if s not in sequences and s not in self.optional)
 
 
 @dataclass(frozen=True)
@@ -57,9 +69,9 @@ def read_models(path: Path, *, check_paths: bool = True) -> ModelTable:
     Parameters
     ----------
     path
-        YAML; a model's folder is relative to it.
+        YAML; a model's package or folder is relative to it.
     check_paths
-        Whether the models' folders have to exist.
+        Whether the models' files have to exist.
 
     Raises
     ------
@@ -107,12 +119,12 @@ def choose_model(
             fix = f"did you mean {guess}?" if guess else f"the models there are: {known}"
             raise ConfigError(f"config, segment.models: {name!r}: is not in the model table; {fix}")
     candidates = [by_name[name] for name in preferred] if preferred else models.segmentation
-    return next((model for model in candidates if sequences >= set(model.sequences)), None)
+    return next((model for model in candidates if model.takes(sequences)), None)
 
 
 def _model(entry: Mapping[str, Any], folder: Path) -> Model:
     path = (folder / entry["path"]).absolute() if entry["path"] else None
-    lists = {key: tuple(entry[key]) for key in ("sequences", "regions")}
+    lists = {key: tuple(entry[key]) for key in ("sequences", "optional", "regions")}
     return Model(**{**entry, **lists, "path": path})
 
 
@@ -121,11 +133,15 @@ def _check_origins(table: Path, models: Sequence[Model], mistakes: Mistakes, *, 
         where = f"{table}, segmentation, model {model.name}"
         if model.kind == "nnunet" and (model.path is None) == (model.url is None):
             mistakes.add(where, "a trained model has either a path or a url", "write one of the two")
+        if stray := sorted(set(model.optional) - set(model.sequences)):
+            mistakes.add(
+                f"{where}, optional: {listing(stray, 'and')}", "is none of its sequences", "correct it"
+            )
         if model.url and not model.sha256:
             fix = "write the 64 characters that sha256sum prints for the file, in quotation marks"
             mistakes.add(where, "sha256 is missing, and a model that is fetched needs one", fix)
-        if check_paths and model.path and not model.path.is_dir():
-            mistakes.add(where, f"path leads to {model.path}, which is not a folder", "correct the path")
+        if check_paths and model.path and not model.path.exists():
+            mistakes.add(where, f"path leads to {model.path}, which is not there", "correct the path")
 
 
 def _check_names(where: str, names: Sequence[str], mistakes: Mistakes) -> None:

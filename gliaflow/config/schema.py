@@ -72,8 +72,19 @@ Checker = validators.extend(
 @cache
 def load_schema(name: str) -> Schema:
     """Return the schema of ``config``, ``samples``, ``participants`` or ``models``; not to be changed."""
-    content: Schema = yaml.safe_load((FOLDER / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    content: Schema = _included(yaml.safe_load((FOLDER / f"{name}.schema.yaml").read_text(encoding="utf-8")))
     return content
+
+
+def _included(node: Any) -> Any:
+    """Put the schema of that name in place of ``{include: postprocess}``, for what several schemas share."""
+    if isinstance(node, list):
+        return [_included(entry) for entry in node]
+    if not isinstance(node, Mapping):
+        return node
+    if isinstance(node.get("include"), str):
+        return {**load_schema(node["include"]), **{key: sub for key, sub in node.items() if key != "include"}}
+    return {key: _included(sub) for key, sub in node.items()}
 
 
 @cache

@@ -6,8 +6,9 @@ from typing import Any
 from gliaflow.config.mistakes import Mistakes, show
 from gliaflow.config.schema import complete, load_schema, typed, violations
 
-# The channel order of gliaflow.labels, whose import (nibabel) would slow down the start of every cluster job.
+# In the order of gliaflow.labels, whose import (nibabel) would slow down the start of every cluster job.
 SEQUENCES = ("t1n", "t1c", "t2w", "t2f")
+REGIONS = ("WT", "TC", "ET")
 BUNDLED_ATLAS = "MNI152"
 
 
@@ -45,6 +46,7 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
     mistakes.stop_if_any()
     if isinstance(result["samples"], str):
         result["samples"] = [result["samples"]]
+    result["train"]["regions"] = [region for region in REGIONS if region in result["train"]["regions"]]
     result["preprocess"]["n4"] = n4_by_sequence(result["preprocess"]["n4"])
     return result
 

@@ -3,18 +3,22 @@
 from collections.abc import Iterable
 
 import numpy as np
+from scipy.special import expit, logit
 
 from gliaflow.errors import ImageError
 from gliaflow.images import Array
 
 
-def mean_probability(members: Iterable[Array]) -> Array:
+def mean_probability(members: Iterable[Array], method: str = "mean") -> Array:
     """Average probability maps that come one by one; memory does not grow with their number.
 
     Parameters
     ----------
     members
         Arrays of one shape, floating point in [0, 1].
+    method
+        ``mean`` of the probabilities, or ``logit_mean``: the mean before the sigmoid, as nnU-Net averages
+        folds and mirrorings (probabilities strictly between 0 and 1).
 
     Returns
     -------
@@ -31,8 +35,10 @@ def mean_probability(members: Iterable[Array]) -> Array:
     for member in members:
         if total is not None and member.shape != total.shape:
             raise ImageError(f"member {count + 1} has shape {member.shape}, the ones before it {total.shape}")
-        total = member.astype(np.float64) if total is None else total + member
+        values = logit(member.astype(np.float64)) if method == "logit_mean" else member.astype(np.float64)
+        total = values if total is None else total + values
         count += 1
     if total is None:
         raise ImageError("there is no ensemble member to fuse; run the rule segment again")
-    return (total / count).astype(np.float32)
+    mean = total / count
+    return (expit(mean) if method == "logit_mean" else mean).astype(np.float32)

@@ -148,6 +148,15 @@ class Ensemble:
             for member in self._passes(fold):
                 yield member, self._resampled(self._one(torch.from_numpy(data), member), record), record
 
+    def mean_logits(self, voxels: Array, spacing: Sequence[float]) -> tuple[Array, dict[str, Any]]:
+        """Average the logits of every member, as nnU-Net does; see `logits`."""
+        members = self.logits(voxels, spacing)
+        _, total, record = next(members)
+        count = 1
+        for _, logits, _ in members:
+            total, count = total + logits, count + 1
+        return total / count, record
+
     def _one(self, data: torch.Tensor, member: Pass) -> torch.Tensor:
         self.predictor.now = member
         if member.dropout is not None:
@@ -186,8 +195,8 @@ class Ensemble:
         configuration = plans.get_configuration(self.files.configuration)
         if configuration.previous_stage_name is not None:
             raise ConfigError(
-                f"{self.files.path}: {self.files.configuration} is the second stage of a cascade, which is not "
-                "run; choose another configuration"
+                f"{self.files.path}: {self.files.configuration} is the second stage of a cascade, "
+                "which is not run; choose another configuration"
             )
         described = configuration.configuration["architecture"]
         configuration.configuration["architecture"] = check_network(

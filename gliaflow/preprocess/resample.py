@@ -4,7 +4,8 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
-from gliaflow.images import Array, data_of, from_sitk, new_image, to_sitk
+from gliaflow.errors import ImageError
+from gliaflow.images import Array, data_of, from_sitk, new_image, same_grid, to_ras, to_sitk
 from gliaflow.preprocess.transforms import matrix_to_sitk
 
 INTERPOLATORS = {
@@ -48,6 +49,32 @@ def resample_mask(mask: nib.Nifti1Image, grid: nib.Nifti1Image, matrix: Array) -
     distance = _signed_distance(to_sitk(mask, np.uint8))
     moved = sitk.Resample(distance, to_sitk(grid), matrix_to_sitk(matrix), sitk.sitkLinear, 1e3)
     return new_image(sitk.GetArrayFromImage(moved).T <= 0, grid.affine, np.uint8)
+
+
+def resample_labels(labels: nib.Nifti1Image, grid: nib.Nifti1Image, matrix: Array) -> nib.Nifti1Image:
+    """Carry a label map to a grid: each label's share is interpolated, and the largest one wins; uint8."""
+    values = data_of(labels, np.uint8)
+    present = [0, *(int(value) for value in np.unique(values) if value)]
+    shares = [data_of(resample(new_image(values == value, labels.affine), grid, matrix)) for value in present]
+    shares[0] = 1 - sum(shares[1:], start=np.zeros_like(shares[0]))
+    return new_image(np.array(present)[np.argmax(shares, axis=0)], grid.affine, np.uint8)
+
+
+def check_on_grid(image: nib.Nifti1Image, grid: nib.Nifti1Image, name: str) -> nib.Nifti1Image:
+    """Return an image in RAS+ after checking that it lies on a grid.
+
+    Raises
+    ------
+    ImageError
+        It does not; names it, and says what to do.
+    """
+    turned = to_ras(image)
+    if not same_grid(turned, grid):
+        raise ImageError(
+            f"{name}: has shape {turned.shape} and lies on another grid than the session's reference "
+            f"({grid.shape}); resample it to t1c (or the first sequence)"
+        )
+    return turned
 
 
 def _signed_distance(mask: sitk.Image) -> sitk.Image:

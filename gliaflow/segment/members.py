@@ -1,5 +1,6 @@
 """The files between segmentation and fusion: one probability map for each ensemble member, in one folder."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ import numpy as np
 
 from gliaflow.errors import ImageError
 from gliaflow.images import Array, data_of, read_image, same_grid, write_image
-from gliaflow.segment.segmenters import dequantise, quantise
-from gliaflow.sidecar import write_sidecar
+from gliaflow.segment.segmenters import Member, dequantise, quantise
+from gliaflow.sidecar import write_json, write_sidecar
+
+MODEL_FACTS = "model.json"
+FAILED = "failed.txt"
 
 
 def member_path(folder: Path, member: str) -> Path:
@@ -24,28 +28,33 @@ def member_path(folder: Path, member: str) -> Path:
 
 def keep_members(
     folder: Path,
-    members: Iterable[tuple[str, Array]],
+    members: Iterable[Member],
     mask: nib.Nifti1Image,
     *,
     regions: Sequence[str],
     sources: Sequence[str],
     space: str,
     parameters: Mapping[str, Any],
-) -> None:
-    """Check and write members as they come.
+) -> int:
+    """Check and write members as they come; they are numbered from 1.
 
     Parameters
     ----------
     folder
         Made where it is missing.
     members
-        Names and probabilities, float in [0, 1], shape (x, y, z, regions).
+        Probabilities, float in [0, 1], shape (x, y, z, regions), with what their sidecars say.
     mask
         The brain; probabilities outside it are set to 0.
     regions
         What each channel stands for, such as ``["WT", "TC", "ET"]``.
     sources, space, parameters
         For the sidecars.
+
+    Returns
+    -------
+    int
+        How many there were.
 
     Raises
     ------
@@ -54,15 +63,52 @@ def keep_members(
     """
     folder.mkdir(parents=True, exist_ok=True)
     brain = data_of(mask) > 0
-    for name, probabilities in members:
-        path = member_path(folder, name)
-        if probabilities.shape != (*mask.shape, len(regions)):
-            raise ImageError(f"{path}: shape {probabilities.shape}, not {(*mask.shape, len(regions))}")
-        if not (np.isfinite(probabilities).all() and 0 <= probabilities.min() <= probabilities.max() <= 1):
-            raise ImageError(f"{path}: holds values that are no probabilities in [0, 1]")
-        write_image(path, quantise(probabilities * brain[..., np.newaxis]), mask.affine, np.uint8)
-        facts = {"Member": name, "Regions": list(regions), "Scale": "uint8 0..255 for 0..1"}
+    count = 0
+    for count, member in enumerate(members, start=1):
+        path = member_path(folder, str(count))
+        check_probabilities(path, member.probabilities, (*mask.shape, len(regions)))
+        write_image(path, quantise(member.probabilities * brain[..., np.newaxis]), mask.affine, np.uint8)
+        facts = {
+            "Member": str(count),
+            **member.facts,
+            "Regions": list(regions),
+            "Scale": "uint8 0..255 for 0..1",
+        }
         write_sidecar(path, sources=sources, space=space, parameters=parameters, **facts)
+    return count
+
+
+def check_probabilities(path: Path, probabilities: Array, shape: tuple[int, ...]) -> None:
+    """Check a map before it is written.
+
+    Raises
+    ------
+    ImageError
+        It has another shape, or a value that is no probability.
+    """
+    if probabilities.shape != shape:
+        raise ImageError(f"{path}: shape {probabilities.shape}, not {shape}")
+    if not (np.isfinite(probabilities).all() and 0 <= probabilities.min() <= probabilities.max() <= 1):
+        raise ImageError(f"{path}: holds values that are no probabilities in [0, 1]")
+
+
+def keep_model_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write what the outputs say of the model that made the members."""
+    write_json(folder / MODEL_FACTS, facts)
+
+
+def read_model_facts(folder: Path) -> dict[str, Any]:
+    """Read what `keep_model_facts` wrote.
+
+    Raises
+    ------
+    ImageError
+        The session could not be segmented; with the reason that the job left, which several sessions share.
+    """
+    if (folder / FAILED).exists():
+        raise ImageError((folder / FAILED).read_text(encoding="utf-8"))
+    facts: dict[str, Any] = json.loads((folder / MODEL_FACTS).read_text(encoding="utf-8"))
+    return facts
 
 
 def read_members(folders: Iterable[Path], grid: nib.Nifti1Image) -> Iterator[Array]:

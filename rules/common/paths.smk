@@ -32,6 +32,11 @@ def benchmark_path(step, *extra):
     return job_file("benchmarks", step, extra, "tsv")
 
 
+def fetched_model(name):
+    """Path of a model package that is fetched."""
+    return f"resources/fetched/models/{name}.zip"
+
+
 def fill(pattern, wildcards, **changes):
     """A path pattern with a job's wildcards, some of them changed."""
     return pattern.format(**{**dict(wildcards.items()), **changes})
@@ -73,11 +78,13 @@ BRAIN_REF = anat("mask.nii.gz", space="ref", desc="brain")
 BRAIN_ATLAS = anat("mask.nii.gz", space=ATLAS, desc="brain")
 IN_REF = anat("{sequence}.nii.gz", space="ref")
 IN_ATLAS = anat("{sequence}.nii.gz", space=ATLAS, desc="brain")
+REFERENCE = anat("dseg.nii.gz", space=ATLAS, desc="reference")
 NORMALISED = anat("{sequence}.nii.gz", space=ATLAS, desc="norm")
 TO_REF = transform("{sequence}", "ref")
 TO_FIRST = transform("ref", "first")
 TO_ATLAS = transform("ref", ATLAS)
 MEMBERS = seg("members", space=ATLAS, model="{model}")
+BATCH = "results/{cohort}/members/{model}_batch-{batch}"
 PROBABILITY = seg("probseg.nii.gz", space=ATLAS)
 LABELS_ATLAS = seg("dseg.nii.gz", space=ATLAS)
 LABELS_REF = seg("dseg.nii.gz", space="ref")

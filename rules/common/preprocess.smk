@@ -15,8 +15,9 @@ def atlas_source():
 
 
 def hdbet_release():
-    """The entry of the model table for HD-BET's weights."""
-    return next(w for w in MODELS.brain_extraction if w.name == "hd-bet")
+    """The entry of the model table for HD-BET's weights; one without an address where it has none."""
+    entries = [w for w in MODELS.brain_extraction if w.name == "hd-bet"]
+    return entries[0] if entries else Weights("hd-bet", "", None, None, "", gpu=True)
 
 
 def require_hdbet():
@@ -117,6 +118,16 @@ def atlas_inputs(wildcards):
 def reference_image(wildcards):
     normalisation = PREPROCESS["normalisation"]
     return [str(find_path(normalisation["reference"]))] if normalisation["method"] == "histogram" else []
+
+
+def label_values(wildcards):
+    """What the values of a cohort's reference segmentations mean."""
+    words = config["labels"]
+    return words if isinstance(words, str) else words.get(wildcards.cohort, words["default"])
+
+
+def given_label(wildcards):
+    return made_or_given(session_of(wildcards).label)
 
 
 if workflow.is_main_process and any(map(brain_gpu, SESSIONS.values())):

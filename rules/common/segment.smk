@@ -1,37 +1,153 @@
+SHARED = config["segment"]["sessions_per_job"]
+
+
 def model_named(wildcards):
     return next(model for model in MODELS.segmentation if model.name == wildcards.model)
 
 
+def model_file(model):
+    """A model's package or folder: the one that it names, or the one that `fetch_model` makes."""
+    return fetched_model(model.name) if model.url else str(model.path)
+
+
+def model_files(wildcards):
+    model = model_named(wildcards)
+    return [model_file(model)] if model.url or model.path else []
+
+
 def model_images(wildcards):
-    """The sequences that a model needs, in its order, on the atlas grid."""
-    return [fill(IN_ATLAS, wildcards, sequence=s) for s in model_named(wildcards).sequences]
+    """The sequences that a model takes and the session has, in the model's order, on the atlas grid."""
+    return [fill(IN_ATLAS, wildcards, sequence=s) for s in model_inputs(wildcards)]
+
+
+def model_inputs(wildcards):
+    return [s for s in model_named(wildcards).sequences if s in session_of(wildcards).expected]
+
+
+def model_entry(wildcards):
+    """What the segmenter needs to know of the model's entry, as plain values."""
+    model = model_named(wildcards)
+    keys = (
+        "name",
+        "sequences",
+        "optional",
+        "regions",
+        "sha256",
+        "labels",
+        "orientation",
+        "configuration",
+        "atlas",
+    )
+    return {"kind": model.kind, **{key: getattr(model, key) for key in keys}}
 
 
 def model_gpu(wildcards):
     return int(model_named(wildcards).gpu)
 
 
+def model_threads(wildcards):
+    return config["segment"]["threads"] if model_named(wildcards).kind == "nnunet" else 1
+
+
+def model_minutes(wildcards):
+    """A trained model may need hours on a CPU."""
+    return 30 if model_named(wildcards).kind == "flair_baseline" else 480
+
+
+def settings_of(kind):
+    """The part of the config that a kind of model looks at."""
+    if kind == "nnunet":
+        return inference_settings("folds", "mc_dropout") | {"seed": config["seed"]}
+    return config["segment"][kind]
+
+
 def model_settings(wildcards):
-    """The section of the config for the model's kind."""
-    return config["segment"].get(model_named(wildcards).kind, {})
+    return settings_of(model_named(wildcards).kind)
+
+
+def shares_loading(model):
+    """Whether several sessions of a model are segmented by one job."""
+    return SHARED > 1 and model.kind == "nnunet"
+
+
+@cache
+def batches(cohort, model):
+    """The sessions of a cohort that a model takes, by the jobs that share its loading."""
+    of_model = [e for e in SESSIONS.values() if e.cohort == cohort and model_of(e).name == model]
+    return [of_model[start : start + SHARED] for start in range(0, len(of_model), SHARED)]
+
+
+def batch_sessions(wildcards):
+    """The sessions of a job, each as the wildcards of its files."""
+    sessions = batches(wildcards.cohort, wildcards.model)[int(wildcards.batch)]
+    return [
+        dict(cohort=e.cohort, subject=e.subject, session=e.session, expected=e.expected) for e in sessions
+    ]
+
+
+def batch_images(wildcards):
+    sequences = model_named(wildcards).sequences
+    return [
+        IN_ATLAS.format(**names, sequence=s)
+        for names in batch_sessions(wildcards)
+        for s in sequences
+        if s in names["expected"]
+    ]
+
+
+def batch_masks(wildcards):
+    return [BRAIN_ATLAS.format(**names) for names in batch_sessions(wildcards)]
+
+
+def batch_tasks(wildcards):
+    """What a job does for each of its sessions, as plain values."""
+    sequences = model_named(wildcards).sequences
+    return [
+        {
+            "name": "sub-{subject}_ses-{session}".format(**names),
+            "mask": BRAIN_ATLAS.format(**names),
+            "images": {s: IN_ATLAS.format(**names, sequence=s) for s in sequences if s in names["expected"]},
+        }
+        for names in batch_sessions(wildcards)
+    ]
 
 
 def members_of(wildcards):
-    """The members of the session's model."""
-    return fill(MEMBERS, wildcards, model=model_of(session_of(wildcards)).name)
+    """The members of the session's model: a folder of its own, or that of the job which it shares."""
+    entry = session_of(wildcards)
+    model = model_of(entry)
+    if not shares_loading(model):
+        return fill(MEMBERS, wildcards, model=model.name)
+    sessions = batches(entry.cohort, model.name)
+    batch = next(k for k, those in enumerate(sessions) if entry in those)
+    return BATCH.format(cohort=entry.cohort, model=model.name, batch=batch)
+
+
+def within_members(wildcards):
+    """Where a session's members lie within what `members_of` names."""
+    shared = shares_loading(model_of(session_of(wildcards)))
+    return fill("sub-{subject}_ses-{session}", wildcards) if shared else ""
 
 
 def model_facts(wildcards):
     """What the outputs say of the model."""
-    model = model_of(session_of(wildcards))
+    entry = session_of(wildcards)
+    model = model_of(entry)
     return {
         "Model": model.name,
         "ModelDescription": model.description,
         "ModelSha256": model.sha256,
-        "ModelSettings": config["segment"].get(model.kind, {}),
+        "ModelSettings": settings_of(model.kind),
+        "Sequences": [s for s in model.sequences if s in entry.expected],
+        "MissingSequences": [s for s in model.sequences if s not in entry.expected],
         "Licence": model.licence,
     }
 
 
 def model_regions(wildcards):
     return list(model_of(session_of(wildcards)).regions)
+
+
+def postprocess_layers(wildcards):
+    """Post-processing by the model table, and by the config, which goes before."""
+    return [model_of(session_of(wildcards)).postprocess, config["segment"]["postprocess"]]

@@ -1,16 +1,21 @@
 import logging
 import os
+from functools import cache
 from pathlib import Path
 
 from snakebids import bids, set_bids_spec
 from snakemake.exceptions import WorkflowError
 
-from gliaflow.config.models import choose_model, read_models
+from gliaflow.config.models import Weights, choose_model, read_models
 from gliaflow.config.participants import read_participants
 from gliaflow.config.samples import read_samples
 from gliaflow.config.settings import complete_config
+from gliaflow.config.suitable import check_label_cohorts, check_models, unsegmented
 from gliaflow.errors import ConfigError
 from gliaflow.preprocess.hdbet_weights import check_weights
+from gliaflow.train.cohort import training_sessions
+from gliaflow.train.recipe import recipe_keys
+from gliaflow.train.splits import make_folds
 
 set_bids_spec("v0_11_0")
 
@@ -38,6 +43,9 @@ wildcard_constraints:
     sequence="|".join(CHANNELS),
     atlas="[A-Za-z0-9]+",
     model="[A-Za-z0-9]+",
+    batch="[0-9]+",
+    fold="[0-9]+",
+    loss="[a-z_]+",
 
 
 def find_path(path):
@@ -71,14 +79,33 @@ def read_config():
         check_files(settings)
         sheets = [find_path(sheet) for sheet in settings["samples"]]
         sessions = read_samples(sheets, settings, produced=made_here, check_paths=workflow.is_main_process)
-        if settings["participants"]:
-            read_participants(find_path(settings["participants"]), sessions)
+        table = settings["participants"]
+        participants = read_participants(find_path(table), sessions) if table else ()
+        check_label_cohorts(settings["labels"], sessions)
+        check_segmentation(settings, models, sessions)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
-    return settings, models, {entry.key: entry for entry in sessions}
+    return settings, models, {entry.key: entry for entry in sessions}, participants
 
 
-config, MODELS, SESSIONS = read_config()
+def check_segmentation(settings, models, sessions):
+    """Stop where a model does not fit, or where the config names models and a session suits none of them."""
+    names = settings["segment"]["models"]
+    chosen = [choose_model(models, set(entry.expected), names) for entry in sessions]
+    used = {model.name: model for model in chosen if model}.values()
+    check_models(used, settings, check_files=workflow.is_main_process)
+    wanted = [model for model in models.segmentation if not names or model.name in names]
+    left = unsegmented(sessions, wanted)
+    if names and left:
+        advice = "list a model that takes them, take the rows out, or set segment.models to null to preprocess them only"
+        raise ConfigError("\n".join(["no model of segment.models takes these sessions:", *left, advice]))
+    if left and workflow.is_main_process:
+        logging.getLogger("snakemake").warning(
+            "\n".join(["No model takes these sessions; they are preprocessed, not segmented:", *left])
+        )
+
+
+config, MODELS, SESSIONS, PARTICIPANTS = read_config()
 ATLAS = config["atlas"]["name"]
 
 

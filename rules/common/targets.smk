@@ -39,14 +39,3 @@ def final_outputs():
 def pictures_there():
     """The pictures that are there: a report can be made of them although others failed."""
     return [path for path in final_outputs() if path.endswith(".png") and Path(path).exists()]
-
-
-def unsegmented():
-    """Sessions that no model takes."""
-    return ["/".join(entry.key) for entry in SESSIONS.values() if not model_of(entry)]
-
-
-if workflow.is_main_process and unsegmented():
-    logging.getLogger("snakemake").warning(
-        f"No listed model takes the sequences of {', '.join(unsegmented())}: preprocessed, not segmented."
-    )

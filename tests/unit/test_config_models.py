@@ -9,6 +9,7 @@ import yaml
 from gliaflow.config.models import ModelTable, choose_model, read_models
 from gliaflow.config.schema import FOLDER
 from gliaflow.errors import ConfigError
+from gliaflow.fuse.postprocess import PostSettings, post_settings
 
 SHA = "0" * 64
 BASE = {"name": "one", "kind": "flair_baseline", "sequences": ["t2f"], "regions": ["WT"], "licence": "MIT"}
@@ -26,8 +27,18 @@ def test_the_table_that_comes_with_the_workflow() -> None:
     assert (baseline.name, baseline.kind, baseline.sequences) == ("flairbaseline", "flair_baseline", ("t2f",))
     assert (baseline.regions, baseline.atlas, baseline.licence) == (("WT",), "any", "Apache-2.0")
     assert (baseline.labels, baseline.n4, baseline.gpu, baseline.path) == ("gliaflow", None, False, None)
+    assert (baseline.optional, baseline.orientation, baseline.configuration) == ((), "RAS", None)
+    assert post_settings(baseline.postprocess).min_component_voxels == 20
     assert (bet.name, bet.sha256, bet.gpu) == ("hd-bet", None, True)
     assert bet.url is not None and bet.url.endswith("release_v1.5.0.zip")
+
+
+def test_post_processing_that_is_left_out_is_left_to_the_package(tmp_path: Path) -> None:
+    (model,) = read_models(table(tmp_path, {"postprocess": {"threshold": {"ET": 0.4}}})).segmentation
+    assert model.postprocess["threshold"] == {"WT": None, "TC": None, "ET": 0.4}
+    assert post_settings({"fill_holes": True}, model.postprocess).fill_holes
+    (plain,) = read_models(table(tmp_path, {})).segmentation
+    assert post_settings(plain.postprocess) == PostSettings()
 
 
 def test_a_path_starts_from_the_table(tmp_path: Path) -> None:
@@ -86,8 +97,21 @@ WRONG = {
         "64 characters that sha256sum prints",
     ),
     "no-checksum": ({"url": "https://example.org/m.zip"}, "model one: sha256 is missing"),
+    "no-sequence-of-its": (
+        {"optional": ["t1n", "t2f"]},
+        "model one, optional: t1n: is none of its sequences",
+    ),
+    "orientation": ({"orientation": "RAX"}, "orientation: 'RAX': is not of the form that is needed"),
+    "postprocess": (
+        {"postprocess": {"min_voxels": 3}},
+        "postprocess.min_voxels: 3: is not a known key; did you mean min_component_voxels?",
+    ),
+    "two-origins": (
+        {"kind": "nnunet", "path": ".", "url": "https://example.org/m.zip", "sha256": SHA},
+        "model one: a trained model has either a path or a url",
+    ),
     "no-origin": ({"kind": "nnunet"}, "model one: a trained model has either a path or a url"),
-    "folder": ({"path": "absent"}, "model one: path leads to {}/absent, which is not a folder"),
+    "folder": ({"path": "absent"}, "model one: path leads to {}/absent, which is not there"),
 }
 
 
@@ -112,6 +136,6 @@ def test_a_name_that_is_taken(tmp_path: Path) -> None:
         read_models(table(tmp_path, {}, {"name": "ONE"}))
 
 
-def test_folders_are_not_looked_for_on_a_compute_node(tmp_path: Path) -> None:
+def test_files_are_not_looked_for_on_a_compute_node(tmp_path: Path) -> None:
     (model,) = read_models(table(tmp_path, {"path": "absent"}), check_paths=False).segmentation
     assert model.path == tmp_path / "absent"

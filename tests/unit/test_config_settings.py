@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gliaflow.config.mistakes import Mistakes, nearest, show
 from gliaflow.config.schema import FOLDER, Checker, complete, load_schema, read_yaml
 from gliaflow.config.settings import complete_config
 from gliaflow.errors import ConfigError
+from gliaflow.fuse.postprocess import PostSettings
 
 NAMES = ("config", "samples", "participants", "models")
 
@@ -26,6 +28,7 @@ def keys_of(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from keys_of(part.get("items", {}), f"{path}/{name}/*")
 
 
+OPEN = {"config/labels"}
 KEYS = {f"{name}{path}": part for name in NAMES for path, part in keys_of(load_schema(name))}
 
 
@@ -39,7 +42,8 @@ def mistakes(config: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_schema_is_one_and_closed(name: str) -> None:
     Checker.check_schema(load_schema(name))
-    parts = [load_schema(name), *(part for key, part in KEYS.items() if key.startswith(f"{name}/"))]
+    closed = {key: part for key, part in KEYS.items() if key not in OPEN}
+    parts = [load_schema(name), *(part for key, part in closed.items() if key.startswith(f"{name}/"))]
     parts += [part["items"] for part in parts if "items" in part]
     assert all(part["additionalProperties"] is False for part in parts if "properties" in part)
 
@@ -81,6 +85,49 @@ def test_n4_as_yaml_reads_it(text: str, words: str) -> None:
     assert list(settings["preprocess"]["n4"].values()) == words.split()
 
 
+LABELS = {
+    "brats2021": "brats2021",
+    "{old: brats2021}": {"old": "brats2021", "default": "gliaflow"},
+    "{default: brats2023, old: brats2021}": {"default": "brats2023", "old": "brats2021"},
+}
+
+
+@pytest.mark.parametrize(("text", "read"), LABELS.items(), ids=LABELS)
+def test_what_label_values_mean_is_one_word_or_one_for_each_cohort(text: str, read: Any) -> None:
+    assert complete_config({"labels": yaml.safe_load(text)})["labels"] == read
+
+
+def test_what_post_processing_leaves_open_is_null() -> None:
+    """Null is left to the model; only what is given goes before it."""
+    config = complete_config({"segment": {"postprocess": {"threshold": {"ET": 0.4}}}})
+    given = config["segment"]["postprocess"]
+    assert given["threshold"] == {"WT": None, "TC": None, "ET": 0.4}
+    others = {**given, **given["enhancing"], "threshold": None, "enhancing": None}
+    assert set(others.values()) == {None}
+    assert set(given) == {field.name for field in fields(PostSettings)}
+
+
+@pytest.mark.parametrize("name", ["config", "models"])
+def test_a_part_that_schemas_share_stands_in_each_of_them(name: str) -> None:
+    shared = load_schema("postprocess")
+    there = load_schema(name)["properties"]["segment" if name == "config" else "segmentation"]
+    part = there.get("items", there)["properties"]["postprocess"]
+    assert part["properties"] == shared["properties"]
+    assert (part["description"] == shared["description"]) == (name == "config"), "a key beside it wins"
+    assert "include" not in part
+
+
+def test_no_schema_is_left_to_be_included() -> None:
+    def includes(node: Any) -> Iterator[Any]:
+        inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        if isinstance(node, dict) and isinstance(node.get("include"), str):
+            yield node
+        for part in inner:
+            yield from includes(part)
+
+    assert [found for name in NAMES for found in includes(load_schema(name))] == []
+
+
 def test_short_forms_and_empty_sections() -> None:
     settings = complete_config({"samples": "my.tsv", "preprocess": None, "convert": {"rules": None}})
     assert settings["samples"] == ["my.tsv"]
@@ -101,7 +148,10 @@ def test_one_key_of_a_rule_leaves_the_others() -> None:
         optional={
             "samples": st.lists(st.sampled_from(["a.tsv", "b.tsv"]), min_size=1, unique=True),
             "seed": st.integers(0, 2**32 - 1),
-            "segment": st.fixed_dictionaries({"min_component_voxels": st.integers(0, 99)}),
+            "segment": st.fixed_dictionaries(
+                {"postprocess": st.fixed_dictionaries({"min_component_voxels": st.integers(0, 99)})}
+            ),
+            "labels": st.sampled_from(["nnunet", {"old": "brats2021"}, {"default": "brats2023"}]),
             "preprocess": st.fixed_dictionaries({"n4": st.sampled_from(["apply", False, {"t1n": "off"}])}),
         },
     )
@@ -123,7 +173,20 @@ WRONG = {
     "type": ({"seed": "abc"}, "config, seed: 'abc': is not a whole number; write a whole number such as 42"),
     "boolean-number": ({"seed": True}, "seed: true: is not a whole number"),
     "not-finite": ({"convert": {"max_slice_gap": float("nan")}}, "max_slice_gap: NaN: is not a number"),
-    "choice": ({"fuse": {"method": "stapel"}}, "config, fuse.method: 'stapel': is not mean; write mean"),
+    "choice": (
+        {"fuse": {"method": "stapel"}},
+        "config, fuse.method: 'stapel': is not one of mean or logit_mean; write mean or logit_mean",
+    ),
+    "choice-or-null": (
+        {"segment": {"postprocess": {"enhancing": {"rule": "drop"}}}},
+        "segment.postprocess.enhancing.rule: 'drop': is not one of none, empty, necrosis, next_class or null",
+    ),
+    "without-whole-tumour": ({"train": {"regions": ["TC"]}}, "write WT and, where wanted, TC and ET"),
+    "labels": ({"labels": "brats"}, "labels: 'brats': is not of the form that is needed; write gliaflow"),
+    "labels-of-a-cohort": (
+        {"labels": {"default": "gliaflow", "old": "brats2020"}},
+        "labels.old: 'brats2020': is not one of gliaflow, brats2021",
+    ),
     "n4-word": (
         {"preprocess": {"n4": "bananas"}},
         "'bananas': is not of the form that is needed; write registration",
@@ -137,7 +200,10 @@ WRONG = {
         "shrink: 0: is less than 1; write a whole number",
     ),
     "too-large": ({"report": {"dpi": 5000}}, "dpi: 5000: is more than 600"),
-    "on-the-limit": ({"segment": {"threshold": {"ET": 1}}}, "threshold.ET: 1: is not less than 1"),
+    "on-the-limit": (
+        {"segment": {"postprocess": {"threshold": {"ET": 1}}}},
+        "segment.postprocess.threshold.ET: 1: is not less than 1; write a number between 0 and 1",
+    ),
     "empty-list": ({"samples": []}, "samples: []: has too few entries, 1 at least"),
     "entry": (
         {"convert": {"expect": ["t1n", "flair"]}},

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from gliaflow.errors import ConfigError
-from gliaflow.fetch import fetch_archive, sha256_of
+from gliaflow.fetch import fetch_archive, fetch_file, sha256_of
 
 FILES = {
     "release/plans.json": b'{"a": 1}',
@@ -33,6 +33,39 @@ def assert_refused(tmp_path, url, sha256, reason):
     with pytest.raises(ConfigError, match=rf"^hd-bet: .*{reason}"):
         fetch_archive(url, sha256, target, "hd-bet")
     assert list((tmp_path / "resources").glob("*")) == []
+
+
+def test_a_file_comes_to_its_place_as_it_is(tmp_path):
+    """It need not be an archive, and what is already beside it stays."""
+    source = tmp_path / "model.zip"
+    source.write_bytes(b"\x00\x01 any content")
+    target = tmp_path / "resources" / "models" / "tiny.zip"
+    target.parent.mkdir(parents=True)
+    (target.parent / "other.zip").write_bytes(b"other")
+    target.write_bytes(b"an earlier one")
+    fetch_file(source.as_uri(), sha256_of(source).upper(), target, "tiny")
+    assert target.read_bytes() == source.read_bytes()
+    assert sorted(path.name for path in target.parent.iterdir()) == ["other.zip", "tiny.zip"]
+
+
+@pytest.mark.parametrize(
+    ("url", "sha256", "reason"),
+    [
+        ("file://{}", "0" * 64, r"has sha256 [0-9a-f]{64}, not 0{64}; nothing was kept"),
+        ("file://{}.gone", "0" * 64, "cannot download"),
+        ("http://example.org/a.zip", "0" * 64, "neither https: nor file:"),
+        ("file://{}", None, "records no sha256"),
+        (None, "0" * 64, "records no url"),
+    ],
+)
+def test_a_file_that_is_not_what_was_stated_is_not_kept(tmp_path, url, sha256, reason):
+    source, folder = tmp_path / "model.zip", tmp_path / "resources"
+    source.write_bytes(b"content")
+    folder.mkdir()
+    (folder / "tiny.zip").write_bytes(b"an earlier one")
+    with pytest.raises(ConfigError, match=rf"^tiny: .*{reason}"):
+        fetch_file(url and url.format(source), sha256, folder / "tiny.zip", "tiny")
+    assert content_of(folder) == {"tiny.zip": b"an earlier one"}
 
 
 @pytest.mark.parametrize("inside", ["release/", "", "a/b/"])

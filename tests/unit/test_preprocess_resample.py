@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gliaflow.errors import ImageError
 from gliaflow.images import data_of, new_image, same_grid, spacing_of
 from gliaflow.preprocess.register import translation
-from gliaflow.preprocess.resample import INTERPOLATORS, apply_mask, resample, resample_mask
+from gliaflow.preprocess.resample import (
+    INTERPOLATORS,
+    apply_mask,
+    check_on_grid,
+    resample,
+    resample_labels,
+    resample_mask,
+)
 
 
 def grid_of(spacing, extent=100.0, angles=(0, 0, 0)):
@@ -142,3 +150,76 @@ def test_a_mask_sets_all_else_to_0():
     inside = data_of(mask) > 0
     np.testing.assert_array_equal(masked[inside], data_of(image)[inside])
     assert (masked[~inside] == 0).all()
+
+
+def shells(spacing, radii=(36, 26, 16)):
+    """Oedema around enhancing tumour around a necrotic core: label 2, then 3, then 1."""
+    grid = grid_of(spacing)
+    distance = np.linalg.norm(points_of(grid) - (4, -3, 2), axis=-1)
+    labels = np.select([distance <= r for r in reversed(radii)], [1, 3, 2], 0)
+    return new_image(labels, grid.affine, np.uint8)
+
+
+def volumes_of(labels):
+    return np.array([volume(new_image(data_of(labels) == v, labels.affine, np.uint8)) for v in (1, 2, 3)])
+
+
+def test_labels_on_their_own_grid_stay_as_they_are():
+    values = np.random.default_rng(0).integers(0, 5, (9, 10, 11)).astype(np.uint8)
+    labels = new_image(values, np.diag([1.0, 2, 3, 1]), np.uint8)
+    same = resample_labels(labels, labels, np.eye(4))
+    assert same.get_data_dtype() == np.uint8
+    np.testing.assert_array_equal(data_of(same, np.uint8), values)
+
+
+def test_labels_at_whole_voxels_of_a_moved_grid_move_with_it():
+    labels = shells((4, 4, 4))
+    moved = data_of(resample_labels(labels, labels, translation(np.array([8.0, 0, -4]))), np.uint8)
+    values = data_of(labels, np.uint8)
+    np.testing.assert_array_equal(moved[:-2, :, 1:], values[2:, :, :-1])
+    assert not moved[-2:].any()
+    assert not moved[:, :, 0].any()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.tuples(*[st.floats(-0.8, 0.8)] * 3), st.sampled_from([(2, 2, 2), (1.5, 2, 3)]))
+def test_every_label_keeps_its_volume_and_no_other_appears(angles, spacing):
+    """Interpolating the values themselves would put 2 between 1 and 3."""
+    labels = shells((2, 2, 2.5))
+    matrix = np.eye(4)
+    matrix[:3, :3] = nib.eulerangles.euler2mat(*angles)
+    moved = resample_labels(labels, grid_of(spacing, 110), matrix)
+    np.testing.assert_allclose(volumes_of(moved), volumes_of(labels), rtol=0.04)
+    centre = nib.affines.apply_affine(np.linalg.inv(matrix), (4, -3, 2))
+    near = np.linalg.norm(points_of(moved) - centre, axis=-1) < 22
+    assert set(np.unique(data_of(moved)[near])) == {1, 3}
+
+
+def test_of_equal_shares_the_lower_value_stands():
+    """Halfway between two voxels each of their labels has a share of one half."""
+    edge = np.array([0, 3], dtype=np.uint8).reshape(2, 1, 1) * np.ones((1, 4, 4), dtype=np.uint8)
+    between = new_image(np.zeros((1, 4, 4)), translation(np.array([0.5, 0, 0])))
+    found = resample_labels(new_image(edge, np.eye(4), np.uint8), between, np.eye(4))
+    np.testing.assert_array_equal(data_of(found, np.uint8), 0)
+
+
+def test_a_map_without_labels_stays_empty():
+    empty = new_image(np.zeros((6, 6, 6)), np.eye(4), np.uint8)
+    assert not data_of(resample_labels(empty, grid_of((1, 1, 1), 8), np.eye(4))).any()
+
+
+def test_another_order_of_the_axes_is_the_same_grid():
+    grid = grid_of((2, 3, 4), 24)
+    image = ramp(grid)
+    turned = image.as_reoriented(nib.orientations.axcodes2ornt(("P", "S", "L")))
+    assert turned.shape != image.shape
+    found = check_on_grid(turned, grid, "sheet.tsv, row 2, label")
+    np.testing.assert_array_equal(data_of(found), data_of(image))
+    assert same_grid(found, grid)
+
+
+@pytest.mark.parametrize("other", [(2, 2, 2), (1.99, 2, 4)])
+def test_what_lies_on_another_grid_is_named_with_what_to_do(other):
+    image, grid = ramp(grid_of(other, 24)), grid_of((2, 2, 4), 24)
+    with pytest.raises(ImageError, match=r"^row 2, label: has shape .*another grid .*resample it to t1c"):
+        check_on_grid(image, grid, "row 2, label")

@@ -1,11 +1,11 @@
 """The FLAIR baseline is the paper's threshold, and finds a planted lesion in any voxel size."""
 
-import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
 from skimage.exposure import equalize_hist
 
+from gliaflow.config.settings import complete_config
 from gliaflow.errors import ConfigError
 from gliaflow.images import new_image
 from gliaflow.segment.flair_baseline import (
@@ -15,7 +15,7 @@ from gliaflow.segment.flair_baseline import (
     open_ball,
     whole_tumour_probability,
 )
-from gliaflow.segment.segmenters import segment
+from gliaflow.segment.segmenters import Entry, load_segmenter
 
 PAPER = FlairSettings(smoothing_mm=0, opening_mm=0, min_component_share=0, fill_holes=False)
 LESION = (12, -6, 4)
@@ -161,18 +161,35 @@ def test_components_are_kept_by_size_and_share():
     assert not keep_components(np.zeros_like(mask), FlairSettings()).any()
 
 
+ENTRY = Entry("flairbaseline", ("t2f",), ("WT",))
+
+
 def test_the_segmenter_yields_one_member_of_one_region():
     flair, mask, lesion = brain((3, 3, 3))
     affine = np.diag([3.0, 3, 3, 1])
-    images = {"t2f": new_image(flair, affine)}
-    members = list(segment("flair_baseline", images, new_image(mask, affine, np.uint8), {"threshold": 0.97}))
-    (name, probabilities), *rest = members
-    assert (name, rest) == ("1", [])
-    assert probabilities.shape == (*mask.shape, 1)
-    assert dice(probabilities[..., 0] >= 0.5, lesion) > 0.5
+    segmenter = load_segmenter("flair_baseline", ENTRY, {"threshold": 0.97})
+    (member,) = segmenter.members({"t2f": new_image(flair, affine)}, new_image(mask, affine, np.uint8))
+    assert member.probabilities.shape == (*mask.shape, 1)
+    assert member.facts == segmenter.facts == {}
+    assert dice(member.probabilities[..., 0] >= 0.5, lesion) > 0.5
+
+
+def test_a_loaded_segmenter_takes_one_session_after_another():
+    affine = np.diag([3.0, 3, 3, 1])
+    segmenter = load_segmenter("flair_baseline", ENTRY, {"threshold": 0.97})
+    sessions = [brain((3, 3, 3), lesion_radius=radius) for radius in (11, 16, 11)]
+    first, other, again = (
+        next(segmenter.members({"t2f": new_image(flair, affine)}, new_image(mask, affine, np.uint8)))
+        for flair, mask, _ in sessions
+    )
+    np.testing.assert_array_equal(again.probabilities, first.probabilities)
+    assert (other.probabilities != first.probabilities).any()
+
+
+def test_the_config_holds_the_settings_of_the_baseline_with_the_same_defaults():
+    assert FlairSettings(**complete_config({})["segment"]["flair_baseline"]) == FlairSettings()
 
 
 def test_an_unknown_segmenter_is_named():
-    image = nib.Nifti1Image(np.zeros((2, 2, 2), dtype=np.uint8), np.eye(4))
     with pytest.raises(ConfigError, match=r"no segmenter of kind 'magic'.*flair_baseline"):
-        next(segment("magic", {}, image, {}))
+        load_segmenter("magic", ENTRY, {})

@@ -59,6 +59,14 @@ def session(
     return row | cells
 
 
+def labelled(folder: Path, subject: str = "01", **cells: object) -> dict[str, str]:
+    """A row as from `session`, with a reference segmentation of zero bytes."""
+    row = session(folder, subject, **cells)
+    label = f"{row['cohort']}_{row['subject']}_{row['session']}_label.nii.gz"
+    (folder / label).touch()
+    return row | {"label": label}
+
+
 def dicom(folder: Path, name: str) -> str:
     """A folder with a file that is no DICOM, or a .zip that is no archive; its name, as for a cell."""
     if name.endswith(".zip"):
@@ -108,10 +116,11 @@ def plan_of(folder: Path, rows: list[dict[str, str]], **config: object) -> Plann
     return plan(folder, write_sheet(folder / "samples.tsv", rows), **config)
 
 
-def facts(folder: Path, sheet: Path, **config: object) -> dict:
+def facts(folder: Path, sheet: Path, target: str = "all", **config: object) -> dict:
     """Rules and planned jobs in full, as ``facts.py`` writes them."""
     script = Path(__file__).with_name("facts.py")
     given = json.dumps({"samples": [str(sheet)], **config})
-    command = [sys.executable, script, REPOSITORY / "Snakefile", folder / "out", folder / "facts.json", given]
+    place = [REPOSITORY / "Snakefile", folder / "out", folder / "facts.json"]
+    command = [sys.executable, script, *place, given, target]
     subprocess.run(command, check=True, timeout=300, capture_output=True)
     return json.loads((folder / "facts.json").read_text())

@@ -1,6 +1,6 @@
 """Write what Snakemake knows of rules and planned jobs, which no option of its command line prints in full.
 
-usage: facts.py SNAKEFILE DIRECTORY FACTS CONFIG
+usage: facts.py SNAKEFILE DIRECTORY FACTS CONFIG TARGET
 """
 
 import json
@@ -40,7 +40,7 @@ def job_facts(job):
     }
 
 
-def main(snakefile, directory, facts, config):
+def main(snakefile, directory, facts, config, target):
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(
             ResourceSettings(cores=1),
@@ -48,7 +48,7 @@ def main(snakefile, directory, facts, config):
             snakefile=Path(snakefile),
             workdir=Path(directory),
         )
-        workflow.dag(DAGSettings()).execute_workflow(executor="dryrun")
+        workflow.dag(DAGSettings(targets={target})).execute_workflow(executor="dryrun")
         made = workflow._workflow_store
         rules = {rule.name: rule_facts(rule) for rule in made.rules}
         jobs = [job_facts(job) for job in made.dag.needrun_jobs(exclude_finished=False)]

@@ -102,7 +102,8 @@ CONFIG = {
     "seed": "abc",
     "sead": 1,
     "preprocess": {"n4": "on", "n4_settings": {"shrink": 0}, "normalisation": {"method": "z"}},
-    "segment": {"threshold": {"WT": 2}},
+    "segment": {"postprocess": {"threshold": {"WT": 2}}, "step": 0},
+    "train": {"regions": ["TC"]},
 }
 KEYS = [
     ("atlas.name: 'my atlas'", "write letters and digits only"),
@@ -112,17 +113,21 @@ KEYS = [
     ("preprocess.normalisation.method: 'z'", "write zscore, percentile or histogram"),
     ("sead: 1", "did you mean seed?"),
     ("seed: 'abc'", "write a whole number"),
-    ("segment.threshold.WT: 2", "write a number between 0 and 1"),
+    ("segment.postprocess.threshold.WT: 2", "write a number between 0 and 1"),
+    ("segment.step: 0", "write a number above 0 and at most 1"),
+    ('train.regions: ["TC"]', "write WT and, where wanted, TC and ET"),
 ]
 MODELS = """\
 segmentation:
   - {name: my model, kind: flair_baseline, description: d, sequences: [flair], regions: [WT], licence: MIT}
   - {name: other, kind: nope, description: d, sequences: [t2f], regions: [WT], licence: MIT}
+  - {name: third, kind: nnunet, sequences: [t2f], regions: [WT], licence: MIT, postprocess: {holes: true}}
 """
 ENTRIES = [
     ("segmentation (entry 1).name: 'my model'", "write letters and digits only"),
     ("segmentation (entry 1).sequences (entry 1): 'flair'", "write some of t1n, t1c, t2w and t2f"),
     ("segmentation (entry 2).kind: 'nope'", "write flair_baseline or nnunet"),
+    ("segmentation (entry 3).postprocess.holes: true", "did you mean fill_holes?"),
 ]
 
 
@@ -180,6 +185,53 @@ def test_a_model_that_is_not_in_the_table_is_told(tmp_path: Path) -> None:
     planned = plan_of(tmp_path, [session(tmp_path)], segment={"models": ["flairbase"]})
     assert_stopped(planned)
     assert "config, segment.models: 'flairbase': is not in the model table; did you mean" in planned.output
+
+
+TABLE = """\
+segmentation:
+  - {name: four, kind: nnunet, path: model, sequences: [t1n, t1c, t2w, t2f], regions: [WT], licence: MIT}
+  - {name: pair, kind: nnunet, path: model, sequences: [t1c, t2f], optional: [t1c], regions: [WT], licence: x}
+  - {name: last, kind: flair_baseline, sequences: [t1n], regions: [WT], licence: MIT}
+"""
+
+
+def table(folder: Path, changes: str = "") -> str:
+    """A table of three models; ``changes`` stand in the entry of the second."""
+    (folder / "model").mkdir()
+    (folder / "models.yaml").write_text(TABLE.replace("optional:", f"{changes} optional:"))
+    return str(folder / "models.yaml")
+
+
+def test_sessions_that_no_wanted_model_takes_are_told_with_what_each_needs(tmp_path: Path) -> None:
+    """The model `last` would take them, but is not wanted."""
+    rows = [
+        session(tmp_path),
+        session(tmp_path, "02", sequences=("t1n", "t2w")),
+        session(tmp_path, "03", sequences=("t1n", "t1c", "t2w")),
+    ]
+    planned = plan_of(tmp_path, rows, models=table(tmp_path), segment={"models": ["pair", "four"]})
+    assert_stopped(planned)
+    told = planned.output[planned.output.index("no model of segment.models") :].splitlines()[:3]
+    assert told == [
+        "no model of segment.models takes these sessions:",
+        "one/02/1 has t1n and t2w; four needs t1c and t2f; pair needs t2f",
+        "one/03/1 has t1n, t1c and t2w; four needs t2f; pair needs t2f",
+    ]
+    assert "or set segment.models to null to preprocess them only" in planned.output
+
+
+def test_models_that_do_not_fit_the_config_are_told_at_once(tmp_path: Path) -> None:
+    """Only those that a session is given to: the model `four` is wrong too, but nothing is given to it."""
+    models = table(tmp_path, "atlas: SRI24, n4: true,")
+    text = Path(models).read_text().replace("t2w, t2f], ", "t2w, t2f], atlas: SRI24, ")
+    Path(models).write_text(text)
+    planned = plan_of(tmp_path, [session(tmp_path, sequences=("t1c", "t2f"))], models=models)
+    expected = [
+        ("model pair: was trained in the atlas SRI24, not MNI152", "set atlas.name to SRI24"),
+        ("N4-corrected images, and N4 is otherwise for t1c", "set preprocess.n4 of t1c to apply"),
+        ("N4-corrected images, and N4 is otherwise for t2f", "set preprocess.n4 of t2f to apply"),
+    ]
+    assert_told(planned, expected)
 
 
 def test_a_file_of_a_session_that_no_sheet_lists_is_told(tmp_path: Path) -> None:

@@ -9,14 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from cohorts import REPOSITORY, dicom, facts, plan, plan_of, session, snakemake, write_sheet
+import yaml
+from cohorts import (
+    REPOSITORY,
+    dicom,
+    facts,
+    labelled,
+    plan,
+    plan_of,
+    session,
+    snakemake,
+    write_sheet,
+)
 
 Rows = list[dict[str, str]]
 PER_SEQUENCE = ["convert", "n4", "coregister", "brain_mask_native"]
 PER_SEQUENCE += ["resample_ref", "resample_atlas", "normalise"]
 PER_SESSION = ["brain_mask", "register_atlas", "brain_mask_atlas", "qc_registration", "qc_brain_mask"]
-PER_SEGMENTED = ["segment", "fuse", "labels_ref", "qc_segmentation"]
-NO_MODEL = "No listed model takes the sequences of"
+PER_SEGMENTED = ["segment", "fuse", "labels", "qc_segmentation"]
+NO_MODEL = "No model takes these sessions; they are preprocessed, not segmented:"
 
 
 def jobs(*sequences: int, segmented: int | None = None, cohorts: int = 1, **changes: int) -> dict[str, int]:
@@ -93,7 +104,7 @@ def test_a_session_that_no_model_takes_is_preprocessed_and_named(tmp_path: Path)
     rows = [session(tmp_path), session(tmp_path, "02", sequences=("t1n", "t1c", "t2w"))]
     planned = plan_of(tmp_path, rows)
     assert planned.jobs == jobs(4, 3, segmented=1), planned.output
-    assert f"{NO_MODEL} one/02/1: preprocessed, not segmented." in planned.output
+    assert f"{NO_MODEL}\none/02/1 has t1n, t1c and t2w; flairbaseline needs t2f\n" in planned.output
 
 
 def test_cohorts_in_two_sheets_share_one_run_and_one_atlas(tmp_path: Path) -> None:
@@ -171,6 +182,91 @@ def test_hdbet_weights_with_a_checksum_are_fetched(tmp_path: Path, repository: P
     models = table_with_checksum(tmp_path, repository)
     planned = plan_of(tmp_path, [session(tmp_path)], models=models, **config)
     assert planned.jobs == jobs(4, fetch_hdbet=1), planned.output
+
+
+def trained_model(folder: Path, **keys: object) -> dict:
+    """A config with one trained model, for t1c and t2f, of which a session may lack t1c."""
+    (folder / "weights").mkdir()
+    entry = {"name": "tiny", "kind": "nnunet", "sequences": ["t1c", "t2f"], "optional": ["t1c"]}
+    entry |= {"path": "weights", "regions": ["WT", "TC", "ET"], "licence": "MIT", **keys}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump({"segmentation": [entry]}))
+    return {"models": str(folder / "tiny.yaml")}
+
+
+def test_each_session_is_fused_from_its_own_folder_of_a_shared_job(tmp_path: Path) -> None:
+    """Three sessions of a cohort make two jobs of at most two; the other cohort has a job of its own."""
+    rows = [*[session(tmp_path, f"{n:02}") for n in range(3)], session(tmp_path, cohort="two")]
+    sheet = write_sheet(tmp_path / "samples.tsv", rows)
+    config = {"segment": {"sessions_per_job": 2}, **trained_model(tmp_path)}
+    found = facts(tmp_path, sheet, **config)["jobs"]
+    made = {
+        path: [task["name"] for task in job["params"]["tasks"]]
+        for job in found
+        if job["rule"] == "segment_shared"
+        for path in job["output"]
+    }
+    assert sorted(made.values()) == [["sub-00_ses-1", "sub-01_ses-1"], ["sub-01_ses-1"], ["sub-02_ses-1"]]
+    for job in (job for job in found if job["rule"] == "fuse"):
+        assert job["wildcards"]["cohort"] in job["input"][0]
+        assert job["params"]["within"] in made[job["input"][0]]
+        assert job["wildcards"]["subject"] in job["params"]["within"]
+
+
+def test_the_baseline_shares_no_loading(tmp_path: Path) -> None:
+    rows = [session(tmp_path), session(tmp_path, "02")]
+    planned = plan_of(tmp_path, rows, segment={"sessions_per_job": 9})
+    assert planned.jobs == jobs(4, 4), planned.output
+
+
+def test_a_model_is_given_the_sequences_that_are_there(tmp_path: Path) -> None:
+    rows = [session(tmp_path), session(tmp_path, "02", sequences=("t2w", "t2f"))]
+    sheet = write_sheet(tmp_path / "samples.tsv", rows)
+    post = {"postprocess": {"threshold": {"ET": 0.4}}}
+    config = trained_model(tmp_path, **post) | FILL_HOLES
+    found = facts(tmp_path, sheet, **config)["jobs"]
+    (whole,), (fewer,) = select(found, "segment", "01"), select(found, "segment", "02")
+    assert (whole["params"]["inputs"], fewer["params"]["inputs"]) == (["t1c", "t2f"], ["t2f"])
+    (fuse,) = select(found, "fuse", "02")
+    said = fuse["params"]["facts"]
+    assert (said["Sequences"], said["MissingSequences"]) == (["t2f"], ["t1c"])
+    (labels,) = select(found, "labels", "02")
+    of_model, of_config = labels["params"]["postprocess"]
+    assert (of_model["threshold"]["ET"], of_model["fill_holes"]) == (0.4, None)
+    assert (of_config["threshold"]["ET"], of_config["fill_holes"]) == (None, True)
+
+
+TRAINING = {"train_dataset": 1, "train_plan": 1, "train_preprocess": 1, "train_select": 1, "train_tune": 1}
+TRAINING |= {"train_export": 1, "train": 1}
+
+
+def training(*sequences: int, folds: int, losses: int = 1, **changes: int) -> dict[str, int]:
+    """Jobs of a training on sessions with so many sequences each: nothing of them but what it looks at."""
+    per_sequence = dict.fromkeys(["convert", "n4", "coregister", "resample_atlas"], sum(sequences))
+    steps = ["brain_mask", "register_atlas", "brain_mask_atlas", "reference_atlas"]
+    per_fold = dict.fromkeys(["train_fold", "train_validate"], folds * losses)
+    per_session = dict.fromkeys(steps, len(sequences))
+    return {**per_sequence, **per_session, **per_fold, **TRAINING, "atlas": 1} | changes
+
+
+def test_a_training_plans_every_fold_of_every_loss(tmp_path: Path) -> None:
+    rows = [*[labelled(tmp_path, f"0{n}") for n in range(3)], session(tmp_path, "unlabelled")]
+    rows.append(labelled(tmp_path, "fewer", sequences=("t1c", "t2f")))
+    sheet = write_sheet(tmp_path / "samples.tsv", rows)
+    config = {"train": {"folds": 3, "losses": ["dice_ce", "dice_topk"]}}
+    planned = plan(tmp_path, sheet, arguments=("train",), **config)
+    assert planned.jobs == training(4, 4, 4, folds=3, losses=2), planned.output
+    on_gpu = {rule for rule, asked in planned.resources if asked.get("gpu")}
+    assert on_gpu == {"train_fold", "train_validate"}
+
+
+def test_a_training_for_missing_sequences_takes_sessions_that_lack_some(tmp_path: Path) -> None:
+    rows = [labelled(tmp_path), labelled(tmp_path, "fewer", sequences=("t1c", "t2f"))]
+    rows += [labelled(tmp_path, "other", sequences=("t2w",)), labelled(tmp_path, "01", cohort="two")]
+    sheet = write_sheet(tmp_path / "samples.tsv", rows)
+    chosen = {"sequences": ["t1c", "t2f"], "cohorts": ["one"], "folds": 2, "sequence_dropout": 0.3}
+    planned = plan(tmp_path, sheet, arguments=("train",), train=chosen)
+    counts = training(4, 2, folds=2, resample_atlas=4)
+    assert planned.jobs == counts, planned.output
 
 
 @pytest.fixture(scope="module")
@@ -274,10 +370,12 @@ def test_an_own_atlas_is_read_from_its_path(planned_jobs: list[dict]) -> None:
     assert all("MNI152" not in path for job in planned_jobs for path in job["output"])
 
 
+PICTURES = {"qc_registration", "qc_brain_mask", "qc_segmentation"}
+FILL_HOLES = {"segment": {"postprocess": {"fill_holes": True}}}
 FILES_OF_N4_ON = {
     *("n4", "coregister", "brain_mask", "brain_mask_native", "resample_ref", "register_atlas", "all"),
-    *("brain_mask_atlas", "resample_atlas", "normalise", "segment", "fuse", "labels_ref"),
-    *("qc_registration", "qc_brain_mask", "qc_segmentation"),
+    *("brain_mask_atlas", "resample_atlas", "normalise", "segment", "fuse", "labels"),
+    *PICTURES,
 }
 
 
@@ -301,9 +399,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     [
         ({}, set()),
         ({"preprocess": {"n4_settings": {"shrink": 5}}}, FILES_OF_N4_ON),
-        ({"report": {"dpi": 80}}, {"qc_registration", "qc_brain_mask", "qc_segmentation", "all"}),
+        ({"report": {"dpi": 80}}, PICTURES | {"all"}),
+        (FILL_HOLES, PICTURES | {"labels", "all"}),
+        ({"segment": {"tta": False}, "train": {"epochs": 9}, "labels": "nnunet"}, set()),
     ],
-    ids=["nothing changed", "an n4 setting", "a report setting"],
+    ids=["nothing changed", "an n4 setting", "a report setting", "post-processing", "of no model in use"],
 )
 def test_a_changed_setting_reruns_what_depends_on_it(
     finished: tuple[Path, Path], config: dict, rerun: set[str]

@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from cohorts import REPOSITORY, facts, session, snakemake, write_sheet
+from cohorts import REPOSITORY, facts, labelled, session, snakemake, write_sheet
 
 SHARED_SCRIPTS = {"coregister": "register.py", "register_session": "register.py"}
-LOCAL = {"fetch_hdbet", "dataset_description"}
-TARGETS = {"all", "pictures"}
+LOCAL = {"fetch_model", "fetch_hdbet", "dataset_description"}
+TARGETS = {"all", "pictures", "train"}
+GPU = {"brain_mask", "segment", "segment_shared", "train_fold", "train_validate"}
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,14 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> dict:
     rows = [session(folder, number="1", days="0"), session(folder, number="2", days="90")]
     sheet = write_sheet(folder / "samples.tsv", rows)
     return facts(folder, sheet, preprocess={"longitudinal": "syn"})
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """All rules, and the jobs of a training on two subjects."""
+    folder = tmp_path_factory.mktemp("training")
+    sheet = write_sheet(folder / "samples.tsv", [labelled(folder, "01"), labelled(folder, "02")])
+    return facts(folder, sheet, target="train", train={"folds": 2, "threads": 3})
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +50,7 @@ def test_every_rule_that_computes_is_measured(rules: dict[str, dict]) -> None:
 def test_every_rule_that_computes_says_what_it_needs(rules: dict[str, dict]) -> None:
     asking = {name for name, rule in rules.items() if {"mem_mb", "runtime"} <= set(rule["resources"])}
     assert asking == set(rules) - LOCAL
-    assert {name for name, rule in rules.items() if "gpu" in rule["resources"]} == {"brain_mask", "segment"}
+    assert {name for name, rule in rules.items() if "gpu" in rule["resources"]} == GPU
 
 
 def test_every_rule_has_an_environment_that_is_there(rules: dict[str, dict]) -> None:
@@ -57,15 +66,18 @@ def test_every_rule_has_the_script_of_its_name(rules: dict[str, dict]) -> None:
     assert {Path(path).name for path in scripts.values()} == there
 
 
-def test_every_attempt_asks_for_twice_the_memory(known: dict) -> None:
-    asking = [job["memory"] for job in known["jobs"] if job["rule"] not in LOCAL | TARGETS]
-    assert len(asking) > 60
+def test_every_attempt_asks_for_twice_the_memory(known: dict, training: dict) -> None:
+    jobs = [*known["jobs"], *training["jobs"]]
+    asking = [job["memory"] for job in jobs if job["rule"] not in LOCAL | TARGETS]
+    assert len(asking) > 100
     assert all([first, 2 * first, 4 * first] == [first, second, third] for first, second, third in asking)
 
 
-def test_no_two_jobs_share_a_file(known: dict) -> None:
-    made = [path for job in known["jobs"] for path in job["output"]]
-    assert len(set(made)) == len(made) > 100
+def test_no_two_jobs_share_a_file(known: dict, training: dict) -> None:
+    for jobs in (known["jobs"], training["jobs"]):
+        made = [path for job in jobs for path in job["output"]]
+        assert len(set(made)) == len(made) > 60
+        assert not [path for path in made if any(other.startswith(f"{path}/") for other in made)]
 
 
 def test_snakemake_finds_nothing_to_say_about_the_rules(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from cohorts import REPOSITORY, Planned, session, settings, snakemake, write_she
 from snakemake.profiles import ProfileConfigFileParser
 from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 
-LOCAL = {"all", "fetch_hdbet", "dataset_description"}
+LOCAL = {"all", "fetch_model", "fetch_hdbet", "dataset_description"}
 GPU = {"brain_mask", "segment"}
 
 
@@ -68,7 +68,7 @@ def test_a_fresh_clone_plans_the_demonstration(demonstration: Planned) -> None:
     assert demonstration.status == 0, demonstration.output
     assert demonstration.jobs["simulate"] == 5
     assert demonstration.jobs["convert"] == 19
-    assert demonstration.jobs["labels_ref"] == demonstration.jobs["qc_segmentation"] == 5
+    assert demonstration.jobs["labels"] == demonstration.jobs["qc_segmentation"] == 5
 
 
 @pytest.mark.parametrize("name", ["demonstration", "on_gpus"])

@@ -1,0 +1,51 @@
+"""The volumes of a label map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from gliaflow.images import Array
+from gliaflow.labels import REGIONS, region_mask
+
+CONNECTED = np.ones((3, 3, 3), dtype=bool)
+
+
+def measure(labels: Array, voxel_ml: float, regions: Sequence[str]) -> dict[str, float | int | None]:
+    """Measure the regions of a label map.
+
+    Parameters
+    ----------
+    labels
+        Integers, shape (x, y, z).
+    voxel_ml
+        Volume of a voxel in ml.
+    regions
+        The regions that were determined.
+
+    Returns
+    -------
+    dict
+        ``wt_volume_ml``, ``tc_volume_ml``, ``et_volume_ml`` (None where not determined, never 0 instead) and
+        ``wt_components``, the number of separate lesions (26 neighbours).
+    """
+    volumes: dict[str, float | int | None] = {
+        f"{region.lower()}_volume_ml": round(float(region_mask(labels, region).sum() * voxel_ml), 3)
+        if region in regions
+        else None
+        for region in REGIONS
+    }
+    _, count = ndimage.label(region_mask(labels, "WT"), structure=CONNECTED)
+    return {**volumes, "wt_components": int(count)}
+
+
+VOLUME_COLUMNS = {
+    "cohort": "Cohort of the sample sheet",
+    "subject": "Subject of the sample sheet",
+    "session": "Session of the sample sheet",
+    "model": "Model of config/models.yaml that segmented the session",
+    "wt_volume_ml": "Volume of the whole tumour in ml",
+    "tc_volume_ml": "Volume of the tumour core in ml; empty where the model does not determine it",
+    "et_volume_ml": "Volume of the enhancing tumour in ml; empty where the model does not determine it",
+    "wt_components": "Number of separate lesions (26 neighbours)",
+}

@@ -1,0 +1,126 @@
+"""A trained nnU-Net ensemble as a segmenter."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from gliaflow.errors import ConfigError
+from gliaflow.images import Array
+from gliaflow.nnunet.environment import prepare_nnunet
+from gliaflow.nnunet.manifest import Manifest
+from gliaflow.nnunet.model import ModelFiles, open_model
+from gliaflow.nnunet.regions import region_map, to_regions
+from gliaflow.segment.segmenters import Entry, Images, Member, present
+
+logger = logging.getLogger(__name__)
+
+
+class NnunetSegmenter:
+    """Runs a model package, or a public model, member by member."""
+
+    def __init__(self, entry: Entry, settings: Mapping[str, Any]) -> None:
+        """Open, check and load the model of an entry.
+
+        Parameters
+        ----------
+        entry
+            With a path.
+        settings
+            ``folds`` (names, or None for all), ``tta``, ``mc_dropout``, ``step``, ``cpu_precision``,
+            ``threads`` and ``seed``; see config/README.md.
+
+        Raises
+        ------
+        ConfigError
+            The files are not those that the entry states, are damaged, or do not determine its regions.
+        """
+        if entry.path is None:
+            raise ConfigError(f"model {entry.name}: has no file; write its path or url into the model table")
+        prepare_nnunet(threads=settings["threads"])
+        from gliaflow.nnunet.predict import Ensemble, Inference
+
+        files = open_model(entry.path, sha256=entry.sha256, configuration=entry.configuration)
+        check_entry(entry, files)
+        self.entry = entry
+        self.regions = region_map(files.dataset, entry.regions, entry.labels)
+        folds = settings["folds"]
+        inference = Inference(
+            folds=tuple(map(str, folds)) if folds else None,
+            mirror=settings["tta"],
+            dropout_passes=settings["mc_dropout"],
+            step=settings["step"],
+            bfloat16=settings["cpu_precision"] == "bfloat16",
+            threads=settings["threads"],
+            seed=settings["seed"],
+        )
+        self.ensemble = Ensemble(files, inference)
+        self.facts: Mapping[str, Any] = {
+            "Precision": self.ensemble.precision,
+            "Folds": list(self.ensemble.folds),
+            "Postprocess": dict(files.manifest.postprocess) if files.manifest else {},
+        }
+
+    def members(self, images: Images, mask: nib.Nifti1Image) -> Iterator[Member]:
+        """Segment a session, fold by fold."""
+        from gliaflow.nnunet.predict import voxels_of
+
+        turned = {name: turn(image, self.entry.orientation) for name, image in images.items()}
+        voxels, spacing = voxels_of(present(turned, self.entry.sequences))
+        for member, logits, record in self.ensemble.logits(voxels, spacing):
+            placed = self.ensemble.placed(to_regions(logits, self.regions), record)
+            yield Member(turn_back(placed.T, mask, self.entry.orientation), member.facts())
+
+
+def check_entry(entry: Entry, files: ModelFiles) -> None:
+    """Check that the model table says of a package what the package says of itself.
+
+    Raises
+    ------
+    ConfigError
+        Sequences, regions or atlas differ, or the number of channels is another.
+    """
+    channels = files.dataset.get("channel_names", files.dataset.get("modality", {}))
+    if len(channels) != len(entry.sequences):
+        raise ConfigError(
+            f"model {entry.name}: the model table names {len(entry.sequences)} sequences, "
+            f"{files.path} takes {len(channels)}"
+        )
+    for what, ours, theirs in stated(entry, files.manifest):
+        if tuple(ours) != tuple(theirs):
+            raise ConfigError(
+                f"model {entry.name}: the model table says {what} {list(ours)}, "
+                f"{files.path} says {list(theirs)}; correct the table"
+            )
+
+
+def stated(entry: Entry, manifest: Manifest | None) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Return what table and package both state: what, in the table, in the package."""
+    if manifest is None:
+        return []
+    pairs = [
+        ("sequences", entry.sequences, manifest.sequences),
+        ("optional", tuple(sorted(entry.optional)), tuple(sorted(manifest.optional))),
+        ("regions", entry.regions, manifest.regions),
+    ]
+    return pairs if entry.atlas == "any" else [*pairs, ("atlas", (entry.atlas,), (manifest.atlas,))]
+
+
+def turn(image: nib.Nifti1Image, orientation: str) -> nib.Nifti1Image:
+    """Reorder the voxels of an image, as the model's training data had them."""
+    return image.as_reoriented(_turning(image.affine, orientation))
+
+
+def turn_back(values: Array, grid: nib.Nifti1Image, orientation: str) -> Array:
+    """Bring an array of shape (x, y, z, regions) from a model's orientation to that of a grid."""
+    back = nib.orientations.ornt_transform(
+        nib.orientations.axcodes2ornt(orientation), nib.orientations.io_orientation(grid.affine)
+    )
+    return np.ascontiguousarray(nib.orientations.apply_orientation(values, back))
+
+
+def _turning(affine: Array, orientation: str) -> Array:
+    here = nib.orientations.io_orientation(affine)
+    return nib.orientations.ornt_transform(here, nib.orientations.axcodes2ornt(orientation))

@@ -1,0 +1,1 @@
+"""Training: a labelled cohort to a model package."""

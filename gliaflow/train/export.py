@@ -1,0 +1,157 @@
+"""Export: trained folds, tuned post-processing and figures become one package and a model table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from gliaflow.config.schema import read_yaml
+from gliaflow.images import write_bytes
+from gliaflow.nnunet.manifest import Manifest, label_names
+from gliaflow.nnunet.package import write_package
+from gliaflow.sidecar import software_versions
+from gliaflow.train.card import model_card
+from gliaflow.train.fold import CONFIGURATION, read_json, read_plans
+
+TABLE_HEAD = """\
+# The model table of the workflow with this model in front: snakemake --config models={path}
+"""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The files of a training.
+
+    ``fold_folder`` is a pattern with ``{loss}`` and ``{fold}``; the others are those that the rules of the
+    same name write.
+    """
+
+    preprocessed: Path
+    fold_folder: str
+    selection: Path
+    postprocess: Path
+    cross_validation: Path
+    missing: Path
+    sessions: Path
+
+
+def export(
+    trained: Trained,
+    package: Path,
+    *,
+    table: Path,
+    card: Path,
+    model: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    atlas: str,
+    n4: Mapping[str, str],
+    others: Path,
+) -> None:
+    """Write the package, its card and a model table that lists it first.
+
+    Parameters
+    ----------
+    trained
+        What the training left.
+    package, table, card
+        Where the three go.
+    model
+        ``name``, ``description`` and ``licence``.
+    recipe
+        The settings of the training, for provenance.
+    atlas, n4
+        Name of the atlas, and for each sequence what N4 was for.
+    others
+        The model table whose other models are listed after this one.
+    """
+    manifest = manifest_of(trained, model, recipe, atlas, n4)
+    plans, dataset = read_plans(trained.preprocessed)
+    rows, missing = (read_rows(path) for path in (trained.cross_validation, trained.missing))
+    text = model_card(manifest, model["description"], rows, missing if manifest.optional else [])
+    digest = write_package(
+        package, manifest, plans=plans, dataset=dataset, checkpoints=checkpoints_of(trained), card=text
+    )
+    write_bytes(card, text.encode())
+    listed = table_text(table, package, manifest, model=model, digest=digest, others=others)
+    write_bytes(table, listed.encode())
+
+
+def checkpoints_of(trained: Trained) -> dict[str, Path]:
+    """Return the checkpoint of each fold's selected network."""
+    chosen = read_json(trained.selection)
+    return {
+        fold: Path(trained.fold_folder.format(loss=loss, fold=fold)) / "checkpoint_final.pth"
+        for fold, loss in chosen.items()
+    }
+
+
+def manifest_of(
+    trained: Trained, model: Mapping[str, Any], recipe: Mapping[str, Any], atlas: str, n4: Mapping[str, str]
+) -> Manifest:
+    """Say what the package is."""
+    plans, _ = read_plans(trained.preprocessed)
+    tuned = read_json(trained.postprocess)
+    sessions = pd.read_csv(trained.sessions, sep="\t", dtype=str)
+    sequences = tuple(recipe["sequences"])
+    spacing = plans["configurations"][CONFIGURATION]["spacing"]
+    training = {
+        "subjects": int(sessions.groupby(["cohort", "subject"]).ngroups),
+        "sessions": len(sessions),
+        "sites": sorted(sessions["site"].unique().tolist()),
+        "losses": read_json(trained.selection),
+        "patch_size": plans["configurations"][CONFIGURATION]["patch_size"],
+        **recipe,
+        "software": software_versions("nnunetv2", "torch"),
+    }
+    return Manifest(
+        name=model["name"],
+        sequences=sequences,
+        optional=sequences if recipe["sequence_dropout"] > 0 and len(sequences) > 1 else (),
+        regions=tuple(recipe["regions"]),
+        labels=label_names(),
+        atlas=atlas,
+        spacing_mm=tuple(float(edge) for edge in reversed(spacing)),  # type: ignore[arg-type]
+        n4=dict(n4),
+        postprocess=tuned["postprocess"],
+        training=training,
+        cross_validation={"table": read_rows(trained.cross_validation), "tuning": tuned["tuning"]},
+        licence=model["licence"],
+    )
+
+
+def table_text(
+    table: Path, package: Path, manifest: Manifest, *, model: Mapping[str, Any], digest: str, others: Path
+) -> str:
+    """Return a model table with the new model in front of those of another table."""
+    content = read_yaml(others) or {}
+    rest = [entry for entry in content.get("segmentation", []) if entry["name"] != manifest.name]
+    for entry in rest:
+        if entry.get("path"):
+            entry["path"] = str((others.parent / entry["path"]).resolve())
+    applied = {word == "apply" for word in manifest.n4.values()}
+    entry = {
+        "name": manifest.name,
+        "kind": "nnunet",
+        "description": model["description"] or f"Trained on {manifest.training['subjects']} subjects",
+        "path": str(package.relative_to(table.parent)),
+        "sha256": digest,
+        "sequences": list(manifest.sequences),
+        "optional": list(manifest.optional),
+        "regions": list(manifest.regions),
+        "atlas": manifest.atlas,
+        "licence": manifest.licence,
+        "n4": applied.pop() if len(applied) == 1 else None,
+        "gpu": True,
+    }
+    content = {**content, "segmentation": [entry, *rest]}
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+    return TABLE_HEAD.format(path=table) + text
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a table."""
+    rows = pd.read_csv(path, sep="\t", keep_default_na=False).to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in rows]

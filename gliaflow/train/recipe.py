@@ -1,0 +1,56 @@
+"""How a model is trained: the section ``train`` of the config, as far as the steps need it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training; the fields are keys of the config's section ``train``, explained there."""
+
+    sequences: tuple[str, ...] = ("t1n", "t1c", "t2w", "t2f")
+    regions: tuple[str, ...] = ("WT", "TC", "ET")
+    preset: str = "standard"
+    gpu_memory_gb: float | None = None
+    patch_size: tuple[int, int, int] | None = None
+    batch_size: int | None = None
+    base_features: int = 32
+    max_features: int = 320
+    dropout: float = 0.0
+    sequence_dropout: float = 0.0
+    topk_percent: float = 10.0
+    epochs: int = 1000
+    iterations: int = 250
+    validation_iterations: int = 50
+    learning_rate: float = 0.01
+    checkpoint_epochs: int = 5
+    compile: bool = True
+    seed: int = 42
+
+
+def recipe_keys() -> tuple[str, ...]:
+    """Return the keys of the config's section ``train`` that a recipe holds."""
+    return tuple(field.name for field in fields(Recipe) if field.name != "seed")
+
+
+def recipe_from(config: Mapping[str, Any], seed: int) -> Recipe:
+    """Return the recipe that a config's section ``train`` describes.
+
+    >>> recipe_from({"epochs": 3, "sequences": ["t1c"], "folds": 5}, seed=1).sequences
+    ('t1c',)
+    """
+    chosen = {key: config[key] for key in recipe_keys() if key in config}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in chosen.items()
+    }
+    return Recipe(**values, seed=seed)
+
+
+def recipe_record(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as plain values, for JSON.
+
+    >>> recipe_record(Recipe(patch_size=(32, 32, 32)))["patch_size"]
+    [32, 32, 32]
+    """
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(recipe).items()}

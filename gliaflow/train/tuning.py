@@ -1,0 +1,64 @@
+"""Tuning of the post-processing on the out-of-fold predictions of the selected networks."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gliaflow.images import data_of, read_image, spacing_of
+from gliaflow.train.counts import CaseCounts, count_case
+from gliaflow.train.dataset import Case
+from gliaflow.train.fold import read_json
+from gliaflow.train.tune import tune
+
+logger = logging.getLogger(__name__)
+
+
+def tuning_record(
+    cases: Sequence[Case],
+    selection: str | Path,
+    out_of_fold: str,
+    *,
+    regions: Sequence[str],
+    rule: str,
+    trials: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Tune thresholds and the enhancing-tumour rule.
+
+    Parameters
+    ----------
+    cases
+        All sessions of the training.
+    selection
+        JSON: the loss that was taken for each fold.
+    out_of_fold
+        Pattern of the folders of predictions, with ``{loss}`` and ``{fold}``.
+    regions, rule, trials, seed
+        See `gliaflow.train.tune.tune`; without trials nothing is tuned.
+
+    Returns
+    -------
+    dict
+        ``postprocess``: settings for `gliaflow.fuse.postprocess.post_settings`; ``tuning``: everything that
+        the search found.
+    """
+    if trials == 0:
+        return {"postprocess": {}, "tuning": {}}
+    chosen = read_json(Path(selection))
+    folders = {int(fold): Path(out_of_fold.format(loss=loss, fold=fold)) for fold, loss in chosen.items()}
+    counts = [counts_of(case, folders[case.fold], regions) for case in cases]
+    tuned = tune(counts, regions, rule=rule, trials=trials, seed=seed, progress=logger.info)
+    enhancing = tuned.enhancing if float(tuned.enhancing["limit_ml"]) > 0 else {"rule": "none"}
+    return {"postprocess": {"threshold": tuned.threshold, "enhancing": enhancing}, "tuning": asdict(tuned)}
+
+
+def counts_of(case: Case, folder: Path, regions: Sequence[str]) -> CaseCounts:
+    """Reduce a session's prediction and reference to counts."""
+    label = read_image(case.label)
+    probability = data_of(read_image(folder / f"{case.name}_probseg.nii.gz"), np.uint8)
+    voxel_ml = float(np.prod(spacing_of(label))) / 1000
+    return count_case(case.name, case.fold, probability, data_of(label, np.uint8), regions, voxel_ml=voxel_ml)

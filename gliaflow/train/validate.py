@@ -1,0 +1,164 @@
+"""Out-of-fold predictions: what a fold's network says of the sessions that it has not seen."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from gliaflow.evaluate.overlap import dice
+from gliaflow.fuse.mean import mean_probability
+from gliaflow.images import Array, data_of, read_image, spacing_of, write_image
+from gliaflow.labels import region_mask
+from gliaflow.nnunet.environment import prepare_nnunet
+from gliaflow.nnunet.regions import region_map, to_regions
+from gliaflow.segment.segmenters import dequantise, quantise
+from gliaflow.train.dataset import Case
+from gliaflow.train.fold import CONFIGURATION, read_plans
+
+SCORE_COLUMNS = {
+    "case": "Session: cohort, subject and session",
+    "fold": "Fold that the session was left out of",
+    "loss": "Loss that the network was trained with",
+    "missing": "Sequence that was taken away for this score; empty for none",
+    "region": "Region: WT, TC or ET",
+    "dice": "Dice with the reference at a threshold of 0.5; 1 where both are empty",
+    "predicted_ml": "Volume of the prediction in ml",
+    "reference_ml": "Volume of the reference in ml",
+}
+logger = logging.getLogger(__name__)
+
+
+class TrainedFold:
+    """The files of one freshly trained fold, in the form that `gliaflow.nnunet.predict.Ensemble` takes."""
+
+    configuration = CONFIGURATION
+    manifest = None
+
+    def __init__(self, checkpoint: Path, preprocessed: Path, fold: int) -> None:
+        """Take a fold's checkpoint and the plans that it was trained by."""
+        self.path = checkpoint
+        self.plans, self.dataset = read_plans(preprocessed)
+        self.folds = (str(fold),)
+
+    def checkpoint(self, fold: str) -> dict[str, Any]:
+        """Return the checkpoint."""
+        from gliaflow.nnunet.weights import read_checkpoint
+
+        return read_checkpoint(self.path, str(self.path))
+
+
+def validate_fold(
+    checkpoint: Path,
+    preprocessed: Path,
+    cases: Sequence[Case],
+    output: Path,
+    *,
+    fold: int,
+    loss: str,
+    sequences: Sequence[str],
+    regions: Sequence[str],
+    leave_out: Sequence[str],
+    settings: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Predict every session of a fold, keep the probabilities and score them.
+
+    Parameters
+    ----------
+    checkpoint, preprocessed, fold, loss
+        What was trained, and how.
+    cases
+        All sessions of the dataset; those of other folds are passed over.
+    output
+        Where ``<case>_probseg.nii.gz`` go: uint8, shape (x, y, z, regions).
+    sequences, regions
+        Inputs and outputs of the network.
+    leave_out
+        Sequences without each of which every session is scored once more.
+    settings
+        ``tta``, ``step``, ``cpu_precision`` and ``threads`` of segmentation, and the ``method`` of fusion.
+
+    Returns
+    -------
+    list of dict
+        Rows of ``SCORE_COLUMNS``.
+    """
+    prepare_nnunet(threads=settings["threads"])
+    from gliaflow.nnunet.predict import Ensemble, Inference
+
+    inference = Inference(
+        mirror=settings["tta"],
+        step=settings["step"],
+        bfloat16=settings["cpu_precision"] == "bfloat16",
+        threads=settings["threads"],
+    )
+    ensemble = Ensemble(TrainedFold(checkpoint, preprocessed, fold), inference)
+    network = FoldNetwork(ensemble, sequences, regions, settings["method"])
+    output.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    for case in (case for case in cases if case.fold == fold):
+        logger.info("fold %d, %s: %s", fold, loss, case.name)
+        for missing, probability in network.predictions(case, leave_out):
+            rows += [
+                {"case": case.name, "fold": fold, "loss": loss, "missing": missing, **row}
+                for row in scores(probability, case, regions)
+            ]
+            if not missing:
+                write_image(
+                    output / f"{case.name}_probseg.nii.gz",
+                    probability,
+                    read_image(case.label).affine,
+                    np.uint8,
+                )
+    return rows
+
+
+@dataclass(frozen=True)
+class FoldNetwork:
+    """A fold's network in memory, its inputs and outputs, and how members become one (``fuse.method``)."""
+
+    ensemble: Any
+    sequences: Sequence[str]
+    regions: Sequence[str]
+    method: str
+
+    def probability(self, images: Mapping[str, nib.Nifti1Image]) -> Array:
+        """Return the fused probability of a session, uint8, shape (x, y, z, regions)."""
+        from gliaflow.nnunet.predict import voxels_of
+
+        heads = region_map(self.ensemble.files.dataset, self.regions, "gliaflow")
+        voxels, spacing = voxels_of([images.get(sequence) for sequence in self.sequences])
+        members = (
+            dequantise(quantise(self.ensemble.placed(to_regions(logits, heads), record)))
+            for _, logits, record in self.ensemble.logits(voxels, spacing)
+        )
+        return quantise(mean_probability(members, self.method).T)
+
+    def predictions(self, case: Case, leave_out: Sequence[str]) -> Iterator[tuple[str, Array]]:
+        """Yield the probability of a case with all that it has, then without each sequence to leave out."""
+        there = {name: read_image(path) for name, path in case.images.items()}
+        yield "", self.probability(there)
+        for name in leave_out:
+            if name in there and len(there) > 1:
+                yield name, self.probability({other: there[other] for other in there if other != name})
+
+
+def scores(probability: Array, case: Case, regions: Sequence[str]) -> list[dict[str, Any]]:
+    """Return Dice and volumes of each region of a prediction, at a threshold of 0.5."""
+    label = read_image(case.label)
+    reference, voxel_ml = data_of(label, np.uint8), float(np.prod(spacing_of(label))) / 1000
+    rows = []
+    for k, region in enumerate(regions):
+        found, true = dequantise(probability[..., k]) >= 0.5, region_mask(reference, region)
+        rows.append(
+            {
+                "region": region,
+                "dice": round(dice(found, true), 4),
+                "predicted_ml": round(float(found.sum()) * voxel_ml, 3),
+                "reference_ml": round(float(true.sum()) * voxel_ml, 3),
+            }
+        )
+    return rows

@@ -1,0 +1,211 @@
+"""Before any job: whether models fit the config, their files the model table, and sessions the models."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nnunet_files import DATASET, PLANS, checkpoint, manifest, public_files, write_files
+
+from gliaflow.config.models import Model
+from gliaflow.config.session import Session
+from gliaflow.config.settings import complete_config
+from gliaflow.config.suitable import check_models, unsegmented
+from gliaflow.errors import ConfigError
+from gliaflow.labels import SEQUENCES
+from gliaflow.nnunet.package import write_package
+
+TINY = Model(
+    name="tiny",
+    kind="nnunet",
+    description="",
+    path=None,
+    url=None,
+    sha256=None,
+    sequences=("t1c", "t2f"),
+    optional=("t1c",),
+    regions=("WT", "TC", "ET"),
+    atlas="any",
+    labels="gliaflow",
+    orientation="RAS",
+    configuration=None,
+    postprocess={},
+    licence="MIT",
+    n4=None,
+    gpu=False,
+)
+SETS = st.sets(st.sampled_from(SEQUENCES))
+
+
+def mistakes(*models: Model, **preprocess: Any) -> list[str]:
+    """The lines about these models; none where they fit."""
+    try:
+        check_models(models, complete_config({"preprocess": preprocess}))
+    except ConfigError as error:
+        lines = str(error).splitlines()
+        return lines[1:] if lines[0].endswith("mistakes:") else lines
+    return []
+
+
+def session(*expected: str, subject: str = "01") -> Session:
+    """A session that has these sequences."""
+    return Session(
+        cohort="one",
+        subject=subject,
+        session="1",
+        days=None,
+        sources={},
+        expected=expected,
+        study=None,
+        dwi=None,
+        brain_mask=None,
+        label=None,
+        raters=None,
+        stripped=False,
+        registered="none",
+        sheet="samples.tsv",
+        row=2,
+    )
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model whose package and entry agree."""
+    path = tmp_path_factory.mktemp("package") / "tiny.zip"
+    sha256 = write_package(
+        path, manifest(), plans=PLANS, dataset=DATASET, checkpoints={"0": checkpoint()}, card="card"
+    )
+    return replace(TINY, path=path, sha256=sha256, atlas="SRI24")
+
+
+@pytest.mark.parametrize(
+    ("have", "takes", "lacks"),
+    [
+        ({"t1c", "t2f"}, True, ()),
+        ({"t2f"}, True, ()),
+        ({"t2f", "t1n", "t2w"}, True, ()),
+        ({"t1c"}, False, ("t2f",)),
+        ({"t1n", "t2w"}, False, ("t2f",)),
+        (set(), False, ("t2f",)),
+    ],
+)
+def test_a_model_takes_sessions_that_lack_what_is_optional(
+    have: set[str], takes: bool, lacks: tuple[str, ...]
+) -> None:
+    assert (TINY.takes(have), TINY.lacks(have)) == (takes, lacks)
+
+
+def test_a_model_whose_sequences_are_all_optional_takes_any_one_of_them() -> None:
+    model = replace(TINY, optional=TINY.sequences)
+    assert model.takes({"t1c"})
+    assert model.takes({"t2f"})
+    assert not model.takes({"t1n"}), "none of its sequences is there"
+    assert not model.takes(set())
+
+
+@given(SETS, SETS, SETS, SETS)
+def test_a_sequence_more_never_hinders_a_model(
+    needed: set[str], optional: set[str], have: set[str], more: set[str]
+) -> None:
+    model = replace(TINY, sequences=tuple(needed), optional=tuple(optional & needed))
+    assert model.takes(have | more) or not model.takes(have)
+    assert set(model.lacks(have | more)) <= set(model.lacks(have)) <= needed - optional
+
+
+def test_a_model_of_another_atlas_is_told() -> None:
+    (line,) = mistakes(replace(TINY, atlas="SRI24"))
+    assert line == (
+        "model tiny: was trained in the atlas SRI24, not MNI152; "
+        "set atlas.name to SRI24 (with its path), or use another model"
+    )
+    assert mistakes(replace(TINY, atlas="MNI152"), TINY) == []
+
+
+@pytest.mark.parametrize(
+    ("trained", "n4", "told"),
+    [
+        (True, {"default": "apply", "t1n": "off"}, []),
+        (True, {"default": "apply", "t2f": "registration"}, ["t2f to apply"]),
+        (True, "off", ["t1c to apply", "t2f to apply"]),
+        (False, {"default": "apply", "t2f": "off"}, ["t1c to registration"]),
+        (False, {"default": "off", "t1n": "apply", "t1c": "registration"}, []),
+        (None, "apply", []),
+    ],
+)
+def test_n4_against_the_training_is_told_for_each_sequence_of_the_model(
+    trained: bool | None, n4: Any, told: list[str]
+) -> None:
+    lines = mistakes(replace(TINY, n4=trained), n4=n4)
+    assert [line.partition("set preprocess.n4 of ")[2] for line in lines] == told
+    assert all(("without" in line) == (trained is False) for line in lines)
+
+
+def test_mistakes_of_several_models_are_told_together() -> None:
+    lines = mistakes(replace(TINY, atlas="SRI24", n4=True), replace(TINY, name="other", atlas="SRI24"))
+    assert [line.split(":")[0] for line in lines] == ["model tiny"] * 3 + ["model other"]
+
+
+def test_a_package_that_agrees_with_its_entry_fits(package: Model) -> None:
+    config = complete_config({"atlas": {"name": "SRI24", "path": "sri24.nii.gz"}})
+    check_models([package, replace(package, atlas="any", sha256=None)], config)
+
+
+def test_another_file_than_the_table_states_is_told_alone(package: Model) -> None:
+    (line,) = mistakes(replace(package, sha256="0" * 64, atlas="any", regions=("WT",)))
+    assert line.startswith(f"model tiny: {package.path} has the sha256 {package.sha256}, not {'0' * 64}; get")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"sequences": ("t2f", "t1c")}, 'sequences: ["t2f", "t1c"]: {} says ["t1c", "t2f"]'),
+        ({"optional": ()}, 'optional: []: {} says ["t1c"]'),
+        ({"regions": ("WT",)}, 'regions: ["WT"]: {} says ["WT", "TC", "ET"]'),
+        ({"atlas": "MNI152"}, "atlas: 'MNI152': {} says 'SRI24'"),
+    ],
+)
+def test_an_entry_that_says_something_else_than_its_package_is_told(
+    package: Model, change: dict[str, Any], told: str
+) -> None:
+    (line,) = mistakes(replace(package, **({"atlas": "any"} | change)))
+    assert (
+        line == f"model tiny, {told.format(package.path)}; write what the package says into the model table"
+    )
+
+
+def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04")
+    (tmp_path / "notes.txt").write_text("no zip")
+    (broken,) = mistakes(replace(TINY, path=tmp_path / "broken.zip"))
+    (notes,) = mistakes(replace(TINY, path=tmp_path / "notes.txt"))
+    assert broken.startswith(f"model tiny: {tmp_path}/broken.zip: cannot be read whole")
+    assert notes == f"model tiny: {tmp_path}/notes.txt: is neither a zip nor a folder"
+
+
+def test_of_a_public_model_only_the_checksum_is_looked_at(tmp_path: Path) -> None:
+    """A folder has no checksum, and no manifest that could say something else."""
+    folder = write_files(tmp_path / "model", public_files({"0": b"not looked at"}))
+    assert mistakes(replace(TINY, path=folder, sha256="0" * 64)) == []
+
+
+def test_files_are_not_read_on_a_compute_node(tmp_path: Path) -> None:
+    model = replace(TINY, path=tmp_path / "absent.zip", sha256="0" * 64, atlas="SRI24")
+    with pytest.raises(ConfigError, match=r"^model tiny: was trained in the atlas SRI24[^\n]*$"):
+        check_models([model], complete_config({}), check_files=False)
+
+
+def test_what_each_model_misses_in_a_session_is_told() -> None:
+    both = replace(TINY, optional=())
+    any_of = replace(TINY, name="anyof", optional=TINY.sequences)
+    sessions = [session("t1n", "t2w"), session("t1c", "t2f", subject="02"), session("t1c", subject="03")]
+    assert unsegmented(sessions, [both]) == [
+        "one/01/1 has t1n and t2w; tiny needs t1c and t2f",
+        "one/03/1 has t1c; tiny needs t2f",
+    ]
+    assert unsegmented(sessions, iter([both, any_of])) == [
+        "one/01/1 has t1n and t2w; tiny needs t1c and t2f; anyof needs t1c or t2f"
+    ]
+    assert unsegmented([session("t2f")], [TINY]) == []
+    assert unsegmented([session("t2f")], []) == ["one/01/1 has t2f"]
