@@ -12,7 +12,7 @@ from nnunet_files import DATASET, PLANS, checkpoint, manifest, public_files, wri
 from gliaflow.config.models import Model
 from gliaflow.config.session import Session
 from gliaflow.config.settings import complete_config
-from gliaflow.config.suitable import check_models, unsegmented
+from gliaflow.config.suitable import check_label_cohorts, check_models, unsegmented
 from gliaflow.errors import ConfigError
 from gliaflow.labels import SEQUENCES
 from gliaflow.nnunet.package import write_package
@@ -209,3 +209,11 @@ def test_what_each_model_misses_in_a_session_is_told() -> None:
     ]
     assert unsegmented([session("t2f")], [TINY]) == []
     assert unsegmented([session("t2f")], []) == ["one/01/1 has t2f"]
+
+
+def test_label_values_of_a_cohort_that_is_not_there_are_refused():
+    sessions = [type("Row", (), {"cohort": "hospitalA"})()]
+    check_label_cohorts("brats2021", sessions)
+    check_label_cohorts({"default": "gliaflow", "hospitalA": "brats2021"}, sessions)
+    with pytest.raises(ConfigError, match=r"labels\.hospitalB: is a cohort .*did you mean hospitalA\?"):
+        check_label_cohorts({"default": "gliaflow", "hospitalB": "brats2021"}, sessions)

@@ -1,5 +1,7 @@
 """From members to a label map, its volumes, and back to the session's own grid."""
 
+import json
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from gliaflow.errors import ImageError
 from gliaflow.fuse.enhancing import EnhancingRule
 from gliaflow.fuse.mean import mean_probability
 from gliaflow.fuse.postprocess import PostSettings, postprocess
-from gliaflow.fuse.to_grid import labels_on_grid
+from gliaflow.fuse.to_grid import keep_labels, labels_in_both, labels_on_grid
 from gliaflow.fuse.volumes import VOLUME_COLUMNS, measure
 from gliaflow.images import data_of, new_image, spacing_of
 from gliaflow.labels import REGIONS, region_mask
@@ -214,3 +216,40 @@ def test_what_was_decided_about_the_enhancing_tumour_in_the_atlas_holds_on_every
     _, core, enhancing = volumes(here.labels, target)
     assert (enhancing == 0) == removed
     assert core > 5, "what was enhancing stays core"
+
+
+def test_a_limit_between_the_two_grids_volumes_is_decided_in_the_atlas():
+    """The tumour's 4.2 ml differ a little between the grids; a limit between them must not split them."""
+    atlas, target = atlas_probability(), cube((12, 12, 12), (4, 4, 4))
+    in_atlas, in_ref = labels_in_both(atlas, target, np.eye(4), regions=REGIONS, settings=PostSettings())
+    sizes = [volumes(r.labels, grid)[2] for r, grid in ((in_atlas, atlas), (in_ref, target))]
+    assert sizes[0] != sizes[1]
+    rule = EnhancingRule("necrosis", limit_ml=float(np.mean(sizes)))
+    decided = labels_in_both(atlas, target, np.eye(4), regions=REGIONS, settings=PostSettings(enhancing=rule))
+    assert decided[0].enhancing_removed == decided[1].enhancing_removed == (sizes[0] < sizes[1])
+
+
+def test_a_label_map_says_what_was_done_to_it(tmp_path):
+    atlas, target = atlas_probability(), cube((24, 24, 24), (2, 2, 2))
+    rule = EnhancingRule("necrosis", limit_ml=100)
+    settings = PostSettings(fill_holes=True, enhancing=rule)
+    _, here = labels_in_both(atlas, target, np.eye(4), regions=REGIONS, settings=settings)
+    fused = {
+        "Sources": ["members"],
+        "Parameters": {"method": "mean"},
+        "Model": "tiny",
+        "Regions": list(REGIONS),
+    }
+    path = tmp_path / "dseg.nii.gz"
+    keep_labels(path, here, target, settings, fused, sources=["probseg"], space="ref")
+    said = json.loads((tmp_path / "dseg.json").read_text())
+    assert (said["Sources"], said["Space"], said["Model"]) == (["probseg"], "ref", "tiny")
+    assert said["Parameters"]["postprocess"]["enhancing"] == {
+        "rule": "necrosis",
+        "limit_ml": 100,
+        "core_ml": 0,
+    }
+    assert said["VoxelsChanged"]["fill_holes"] == 0
+    assert said["VoxelsChanged"]["enhancing"] > 100
+    assert said["EnhancingRemoved"] is True
+    np.testing.assert_array_equal(data_of(nib.load(path), np.uint8), here.labels)
