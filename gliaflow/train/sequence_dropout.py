@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from batchgeneratorsv2.transforms.base.basic_transform import BasicTransform
 
@@ -16,11 +17,12 @@ class SequenceDropout(BasicTransform):
 
     def get_parameters(self, **data_dict: Any) -> dict[str, Any]:
         """Draw which sequences stay: bool, shape (sequences,)."""
+        # numpy's global generator is the one that nnU-Net seeds in each of its augmenting processes
         count = data_dict["image"].shape[0]
-        stays = torch.rand(count) >= self.probability
+        stays = np.random.random(count) >= self.probability
         if not stays.any():
-            stays[torch.randint(count, (1,))] = True
-        return {"stays": stays}
+            stays[np.random.randint(count)] = True
+        return {"stays": torch.from_numpy(stays)}
 
     def _apply_to_image(self, img: torch.Tensor, **params: Any) -> torch.Tensor:
         return img * params["stays"].view(-1, *[1] * (img.ndim - 1))

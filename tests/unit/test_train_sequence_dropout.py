@@ -1,5 +1,6 @@
 """Sequences are left out as often as asked, whole, and never all of them."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,7 +11,7 @@ DRAWS = 4000
 
 @pytest.fixture(autouse=True)
 def seed():
-    torch.manual_seed(7)
+    np.random.seed(7)
 
 
 def patch(sequences=4):
@@ -77,7 +78,7 @@ def test_without_probability_nothing_is_left_out():
     assert all(torch.equal(SequenceDropout(0.0)(image=image)["image"], image) for _ in range(20))
 
 
-def test_the_draw_follows_from_torchs_seed():
+def test_the_draw_follows_from_numpys_seed():
     first = drawn(0.5, 4)
-    torch.manual_seed(7)
+    np.random.seed(7)
     assert torch.equal(drawn(0.5, 4), first)
