@@ -84,6 +84,23 @@ def encode(regions: Mapping[str, Array]) -> Array:
     return labels
 
 
+def whole_values(values: Array, name: str) -> Array:
+    """Return the values of a label map as integers; some files hold them scaled, so that 2 reads as 1.992.
+
+    Raises
+    ------
+    ImageError
+        A value is no whole number; says so of ``name``.
+    """
+    whole = np.rint(values)
+    off = np.abs(values - whole) > 0.02
+    if off.any():
+        raise ImageError(
+            f"{name}: holds {float(values[off].flat[0]):g}, which is no label; write whole numbers"
+        )
+    return whole.astype(np.int64)
+
+
 def convert_labels(labels: Array, convention: str) -> Array:
     """Convert a label map from a named convention to the table's.
 

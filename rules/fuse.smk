@@ -50,5 +50,6 @@ rule labels:
         name=job_name,
         space=ATLAS,
         postprocess=postprocess_layers,
+        about=model_about,
     script:
         "../scripts/labels.py"

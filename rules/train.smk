@@ -23,7 +23,7 @@ rule train_dataset:
     params:
         name="train_dataset",
         cases=lambda wildcards: training_cases(),
-        recipe=RECIPE,
+        recipe=recipe("sequences", "regions"),
     script:
         "../scripts/train_dataset.py"
 
@@ -32,7 +32,7 @@ rule train_plan:
     input:
         RAW,
     output:
-        PLANS,
+        PLAN_FILES,
     log:
         training_log("train_plan"),
     benchmark:
@@ -41,11 +41,11 @@ rule train_plan:
         "../envs/network.yaml"
     threads: TRAIN["threads"]
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory_by_threads(2000),
         runtime=240,
     params:
         name="train_plan",
-        recipe=RECIPE,
+        recipe=recipe(*PLANNING),
         seed=config["seed"],
     script:
         "../scripts/train_plan.py"
@@ -54,7 +54,7 @@ rule train_plan:
 rule train_preprocess:
     input:
         raw=RAW,
-        plans=PLANS,
+        plans=PLAN_FILES,
     output:
         directory(PREPROCESSED),
     log:
@@ -76,7 +76,7 @@ rule train_preprocess:
 rule train_fold:
     input:
         cases=PREPROCESSED,
-        plans=PLANS,
+        plans=PLAN_FILES,
         raw=RAW,
     output:
         checkpoint=f"{FOLD}/checkpoint_final.pth",
@@ -100,7 +100,7 @@ rule train_fold:
     params:
         name="train_fold {loss} fold {fold}",
         work=f"{TRAINING}/work/{{loss}}/fold_{{fold}}",
-        recipe=RECIPE,
+        recipe=recipe(*LEARNING),
         seed=config["seed"],
     script:
         "../scripts/train_fold.py"
@@ -109,9 +109,10 @@ rule train_fold:
 rule train_validate:
     input:
         checkpoint=f"{FOLD}/checkpoint_final.pth",
-        plans=PLANS,
+        plans=PLAN_FILES,
         images=fold_images,
         labels=fold_labels,
+        masks=fold_masks,
     output:
         probabilities=directory(OUT_OF_FOLD),
         scores=f"{FOLD}/scores.tsv",
@@ -130,7 +131,7 @@ rule train_validate:
     params:
         name="train_validate {loss} fold {fold}",
         cases=fold_cases,
-        recipe=RECIPE,
+        recipe=recipe("sequences", "regions"),
         leave_out=left_out,
         settings=inference_settings() | {"method": config["fuse"]["method"]},
     script:
@@ -196,7 +197,7 @@ rule train_tune:
 rule train_export:
     input:
         checkpoints=of_folds(f"{FOLD}/checkpoint_final.pth"),
-        plans=PLANS,
+        plans=PLAN_FILES,
         selection=f"{TRAINING}/selection.json",
         postprocess=f"{TRAINING}/postprocess.json",
         table=f"{TRAINING}/cross_validation.tsv",
@@ -219,10 +220,11 @@ rule train_export:
         name="train_export",
         fold=lambda wildcards: FOLD,
         model={key: TRAIN[key] for key in ("name", "description", "licence", "losses")},
-        recipe=RECIPE,
+        recipe=recipe(*recipe_keys()),
         seed=config["seed"],
         atlas=ATLAS,
         n4={sequence: PREPROCESS["n4"][sequence] for sequence in TRAIN["sequences"]},
-        others=str(find_path(config["models"])),
+        others=other_models,
+        inference=inference_settings() | {"method": config["fuse"]["method"]},
     script:
         "../scripts/train_export.py"

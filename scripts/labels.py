@@ -14,6 +14,7 @@ from gliaflow.tables import write_table
 with job(snakemake.log[0], snakemake.params.name):
     params, given, made = snakemake.params, snakemake.input, snakemake.output
     fused = json.loads(Path(given.fused).read_text(encoding="utf-8"))
+    fused |= params.about
     settings = post_settings(fused.get("Postprocess", {}), *params.postprocess)
     in_atlas, in_ref = map(read_image, given.masks)
     results = labels_in_both(

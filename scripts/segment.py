@@ -7,9 +7,8 @@ from gliaflow.segment.segmenters import entry_of, load_segmenter
 with job(snakemake.log[0], snakemake.params.name):
     params, given = snakemake.params, snakemake.input
     entry = entry_of(params.entry, given.model)
-    settings = {k: snakemake.threads if k == "threads" else v for k, v in params.settings.items()}
     segment_session(
-        load_segmenter(params.entry["kind"], entry, settings),
+        load_segmenter(params.entry["kind"], entry, params.settings, snakemake.threads),
         Task(params.name, dict(zip(params.inputs, given.images, strict=True)), given.mask),
         Path(snakemake.output.members),
         entry=entry,

@@ -20,7 +20,7 @@ with job(snakemake.log[0], snakemake.params.name):
         table=Path(made.table),
         card=Path(made.card),
         model=params.model,
-        recipe={**params.recipe, "seed": params.seed},
+        recipe={**params.recipe, "seed": params.seed, "inference": params.inference},
         atlas=params.atlas,
         n4=params.n4,
         others=Path(params.others),

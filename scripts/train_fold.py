@@ -5,6 +5,8 @@ from gliaflow.train.fold import train_fold
 from gliaflow.train.recipe import recipe_from
 
 with job(snakemake.log[0], snakemake.params.name):
+    # what does not change the result is no param: a finished fold is not trained again for it
+    untracked = {key: snakemake.config["train"][key] for key in ("compile", "checkpoint_epochs")}
     train_fold(
         Path(snakemake.input.cases) / Path(snakemake.input.raw).name,
         Path(snakemake.params.work),
@@ -12,6 +14,6 @@ with job(snakemake.log[0], snakemake.params.name):
         splits=Path(snakemake.input.raw) / "splits.json",
         fold=int(snakemake.wildcards.fold),
         loss=snakemake.wildcards.loss,
-        recipe=recipe_from(snakemake.params.recipe, snakemake.params.seed),
+        recipe=recipe_from(snakemake.params.recipe | untracked, snakemake.params.seed),
         threads=snakemake.threads,
     )

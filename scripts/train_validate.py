@@ -17,6 +17,7 @@ with job(snakemake.log[0], snakemake.params.name):
         sequences=params.recipe["sequences"],
         regions=params.recipe["regions"],
         leave_out=params.leave_out,
-        settings={**params.settings, "threads": snakemake.threads},
+        settings=params.settings,
+        threads=snakemake.threads,
     )
     write_table(snakemake.output.scores, rows, SCORE_COLUMNS)

@@ -8,7 +8,7 @@ from gliaflow.config.models import Model
 from gliaflow.config.session import Session
 from gliaflow.errors import ConfigError
 from gliaflow.fetch import sha256_of
-from gliaflow.nnunet.manifest import Manifest, read_manifest
+from gliaflow.nnunet.manifest import Manifest, differences, read_manifest
 
 
 def check_models(models: Iterable[Model], config: Mapping[str, Any], *, check_files: bool = True) -> None:
@@ -34,25 +34,26 @@ def check_models(models: Iterable[Model], config: Mapping[str, Any], *, check_fi
         _check_atlas(where, model, config, mistakes)
         _check_n4(where, model, config, mistakes)
         if check_files and model.path:
-            _check_files(where, model, mistakes)
+            _check_files(where, model, config, mistakes)
     mistakes.stop_if_any()
 
 
 def check_label_cohorts(labels: str | Mapping[str, str], sessions: Iterable[Session]) -> None:
-    """Check that the config's ``labels`` speaks of cohorts that there are.
+    """Check that the config's ``labels`` does not misspell a cohort; it may name cohorts of other sheets.
 
     Raises
     ------
     ConfigError
-        It names a cohort that no sheet lists; its values would be taken for something else.
+        It names a cohort that no sheet lists, and one whose labels it would be taken for is not named.
     """
-    cohorts = {session.cohort for session in sessions}
+    sessions = list(sessions)
+    named = set(labels) if isinstance(labels, Mapping) else set()
+    unnamed = {session.cohort for session in sessions if session.label} - named
     mistakes = Mistakes()
-    for name in labels if isinstance(labels, Mapping) else ():
-        if name != "default" and name not in cohorts:
-            guess = nearest(name, cohorts)
-            fix = f"did you mean {guess}?" if guess else f"the cohorts are {listing(sorted(cohorts), 'and')}"
-            mistakes.add(f"config, labels.{name}", "is a cohort that no sample sheet lists", fix)
+    for name in sorted(named - {"default"} - {session.cohort for session in sessions}):
+        if guess := nearest(name, unnamed):
+            what = f"is a cohort that no sample sheet lists, and {guess} has labels"
+            mistakes.add(f"config, labels.{name}", what, f"did you mean {guess}?")
     mistakes.stop_if_any()
 
 
@@ -84,18 +85,28 @@ def _check_atlas(where: str, model: Model, config: Mapping[str, Any], mistakes: 
 
 def _check_n4(where: str, model: Model, config: Mapping[str, Any], mistakes: Mistakes) -> None:
     for sequence in model.sequences if model.n4 is not None else ():
-        applied = config["preprocess"]["n4"][sequence] == "apply"
-        if applied != model.n4:
-            trained = "on" if model.n4 else "without"
-            fix = f"set preprocess.n4 of {sequence} to {'apply' if model.n4 else 'registration'}"
-            mistakes.add(
-                where, f"was trained {trained} N4-corrected images, and N4 is otherwise for {sequence}", fix
-            )
+        _check_n4_of(where, sequence, trained=bool(model.n4), config=config, mistakes=mistakes)
 
 
-def _check_files(where: str, model: Model, mistakes: Mistakes) -> None:
+def _check_n4_of(
+    where: str, sequence: str, *, trained: bool, config: Mapping[str, Any], mistakes: Mistakes
+) -> None:
+    applied = config["preprocess"]["n4"][sequence] == "apply"
+    how = "on" if trained else "without"
+    what = f"was trained {how} N4-corrected images, and N4 is otherwise for {sequence}"
+    fix = f"set preprocess.n4 of {sequence} to {'apply' if trained else 'registration'}"
+    if applied != trained and not any(what in line for line in mistakes.lines):
+        mistakes.add(where, what, fix)
+
+
+def _check_files(where: str, model: Model, config: Mapping[str, Any], mistakes: Mistakes) -> None:
     assert model.path is not None
-    if model.sha256 and model.path.is_file() and (found := sha256_of(model.path)) != model.sha256:
+    if model.sha256 and model.path.is_dir():
+        mistakes.add(
+            where, f"{model.path} is a folder, and a sha256 belongs to a .zip", "take the sha256 out"
+        )
+        return
+    if model.sha256 and (found := sha256_of(model.path)) != model.sha256:
         fix = "get the file again, or correct the model table"
         mistakes.add(where, f"{model.path} has the sha256 {found}, not {model.sha256}", fix)
         return
@@ -105,17 +116,14 @@ def _check_files(where: str, model: Model, mistakes: Mistakes) -> None:
         mistakes.add(where, str(error))
         return
     if manifest:
-        _check_stated(where, model, manifest, mistakes)
+        _check_stated(where, model, manifest, config, mistakes)
 
 
-def _check_stated(where: str, model: Model, manifest: Manifest, mistakes: Mistakes) -> None:
-    pairs = {
-        "sequences": (model.sequences, manifest.sequences),
-        "optional": (tuple(sorted(model.optional)), tuple(sorted(manifest.optional))),
-        "regions": (model.regions, manifest.regions),
-        "atlas": (model.atlas, manifest.atlas if model.atlas != "any" else "any"),
-    }
-    for key, (table, package) in pairs.items():
-        if table != package:
-            fix = "write what the package says into the model table"
-            mistakes.add(f"{where}, {key}: {show(table)}", f"{model.path} says {show(package)}", fix)
+def _check_stated(
+    where: str, model: Model, manifest: Manifest, config: Mapping[str, Any], mistakes: Mistakes
+) -> None:
+    for key, table, package in differences(model, manifest):
+        fix = "write what the package says into the model table"
+        mistakes.add(f"{where}, {key}: {show(table)}", f"{model.path} says {show(package)}", fix)
+    for sequence, word in manifest.n4.items():
+        _check_n4_of(where, sequence, trained=word == "apply", config=config, mistakes=mistakes)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from jsonschema.exceptions import best_match
 
@@ -137,6 +137,41 @@ def read_manifest(path: Path) -> Manifest | None:
     archive = open_archive(path)
     name = manifest_name(archive)
     return None if name is None else parse_manifest(archive.read(name), f"{path}, {name}")
+
+
+class Stated(Protocol):
+    """What a model table says of a model."""
+
+    @property
+    def sequences(self) -> tuple[str, ...]:
+        """The channels."""
+        ...
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Those that may be missing."""
+        ...
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """What it determines."""
+        ...
+
+    @property
+    def atlas(self) -> str:
+        """Where it was trained, or ``any``."""
+        ...
+
+
+def differences(table: Stated, manifest: Manifest) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Return where a model table and a manifest differ: the key, and what each of them says."""
+    pairs = [
+        ("sequences", table.sequences, manifest.sequences),
+        ("optional", tuple(sorted(table.optional)), tuple(sorted(manifest.optional))),
+        ("regions", table.regions, manifest.regions),
+        ("atlas", (table.atlas,), (table.atlas if table.atlas == "any" else manifest.atlas,)),
+    ]
+    return [(key, ours, theirs) for key, ours, theirs in pairs if ours != theirs]
 
 
 def manifest_name(archive: Archive) -> str | None:

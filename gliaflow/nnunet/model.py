@@ -84,6 +84,10 @@ class ModelFiles:
             )
         return checkpoint
 
+    def sha256(self, fold: str) -> str:
+        """Return the checksum of a fold's checkpoint file."""
+        return self._archive.sha256(checkpoint_names(self._archive, self._folder)[fold])
+
 
 def open_model(path: Path, *, sha256: str | None = None, configuration: str | None = None) -> ModelFiles:
     """Open a model package, or a public nnU-Net v2 model in its folder or export zip.

@@ -33,6 +33,8 @@ from gliaflow.nnunet.weights import checkpoint_bytes, for_inference, read_checkp
 __all__ = ["FORMAT", "Manifest", "ModelFiles", "label_names", "open_model", "read_manifest", "write_package"]
 
 CARD = "model_card.md"
+TRAINER = "nnUNetTrainer"
+"""The one whose network is that of the plans; stock nnU-Net looks a trainer up by its name."""
 DATE = (1980, 1, 1, 0, 0, 0)
 READABLE = 0o644 << 16
 UNIX = 3
@@ -110,6 +112,7 @@ def _contents(
         if name in folds:
             where = f"{path}, {name}"
             checkpoint = for_inference(read_checkpoint(folds[name], where), where)
+            checkpoint["trainer_name"] = TRAINER
             configurations &= {checkpoint["init_args"]["configuration"]}
             if not configurations:
                 raise ConfigError(

@@ -43,6 +43,8 @@ class Inference:
         Whether the network runs in 16 bits on a CPU, about three times as fast; on a GPU nnU-Net always does.
     threads
         For torch.
+    gpu
+        Whether a GPU is used where torch finds one.
     seed
         Of the dropout.
     """
@@ -53,7 +55,31 @@ class Inference:
     step: float = 0.5
     bfloat16: bool = True
     threads: int = 1
+    gpu: bool = True
     seed: int = 0
+
+
+def inference_from(settings: Mapping[str, Any], threads: int, *, gpu: bool = True) -> Inference:
+    """Return how an ensemble is run by the config's ``segment``.
+
+    Parameters
+    ----------
+    settings
+        ``tta``, ``step`` and ``cpu_precision``; where they matter also ``folds`` (numbers, or None for all),
+        ``mc_dropout`` and ``seed``.
+    threads, gpu
+        See `Inference`.
+    """
+    return Inference(
+        folds=tuple(map(str, settings.get("folds") or ())) or None,
+        mirror=settings["tta"],
+        dropout_passes=settings.get("mc_dropout", 0),
+        step=settings["step"],
+        bfloat16=settings["cpu_precision"] == "bfloat16",
+        threads=threads,
+        gpu=gpu,
+        seed=settings.get("seed", 0),
+    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +124,7 @@ class Ensemble:
         """
         torch.set_num_threads(inference.threads)
         self.files, self.inference = files, inference
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = torch.device("cuda" if inference.gpu and torch.cuda.is_available() else "cpu")
         self.folds = _chosen_folds(files, inference.folds)
         self.checkpoints = {fold: files.checkpoint(fold) for fold in self.folds}
         self.predictor = self._predictor()

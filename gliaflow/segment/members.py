@@ -10,11 +10,9 @@ import numpy as np
 
 from gliaflow.errors import ImageError
 from gliaflow.images import Array, data_of, read_image, same_grid, write_image
+from gliaflow.segment.names import FAILED, MODEL_FACTS
 from gliaflow.segment.segmenters import Member, dequantise, quantise
 from gliaflow.sidecar import write_json, write_sidecar
-
-MODEL_FACTS = "model.json"
-FAILED = "failed.txt"
 
 
 def member_path(folder: Path, member: str) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 from gliaflow.errors import ConfigError
 from gliaflow.images import Array
 from gliaflow.nnunet.environment import prepare_nnunet
-from gliaflow.nnunet.manifest import Manifest
+from gliaflow.nnunet.manifest import differences
 from gliaflow.nnunet.model import ModelFiles, open_model
 from gliaflow.nnunet.regions import region_map, to_regions
 from gliaflow.segment.segmenters import Entry, Images, Member, present
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 class NnunetSegmenter:
     """Runs a model package, or a public model, member by member."""
 
-    def __init__(self, entry: Entry, settings: Mapping[str, Any]) -> None:
+    def __init__(self, entry: Entry, settings: Mapping[str, Any], threads: int = 1) -> None:
         """Open, check and load the model of an entry.
 
         Parameters
@@ -29,8 +29,9 @@ class NnunetSegmenter:
         entry
             With a path.
         settings
-            ``folds`` (names, or None for all), ``tta``, ``mc_dropout``, ``step``, ``cpu_precision``,
-            ``threads`` and ``seed``; see config/README.md.
+            See `gliaflow.nnunet.predict.inference_from`.
+        threads
+            CPU cores that the network may use.
 
         Raises
         ------
@@ -39,27 +40,18 @@ class NnunetSegmenter:
         """
         if entry.path is None:
             raise ConfigError(f"model {entry.name}: has no file; write its path or url into the model table")
-        prepare_nnunet(threads=settings["threads"])
-        from gliaflow.nnunet.predict import Ensemble, Inference
+        prepare_nnunet(threads=threads)
+        from gliaflow.nnunet.predict import Ensemble, inference_from
 
         files = open_model(entry.path, sha256=entry.sha256, configuration=entry.configuration)
         check_entry(entry, files)
         self.entry = entry
         self.regions = region_map(files.dataset, entry.regions, entry.labels)
-        folds = settings["folds"]
-        inference = Inference(
-            folds=tuple(map(str, folds)) if folds else None,
-            mirror=settings["tta"],
-            dropout_passes=settings["mc_dropout"],
-            step=settings["step"],
-            bfloat16=settings["cpu_precision"] == "bfloat16",
-            threads=settings["threads"],
-            seed=settings["seed"],
-        )
+        inference = inference_from(settings, threads, gpu=entry.gpu)
         self.ensemble = Ensemble(files, inference)
         self.facts: Mapping[str, Any] = {
             "Precision": self.ensemble.precision,
-            "Folds": list(self.ensemble.folds),
+            "Folds": {fold: files.sha256(fold) for fold in self.ensemble.folds},
             "Postprocess": dict(files.manifest.postprocess) if files.manifest else {},
         }
 
@@ -88,24 +80,11 @@ def check_entry(entry: Entry, files: ModelFiles) -> None:
             f"model {entry.name}: the model table names {len(entry.sequences)} sequences, "
             f"{files.path} takes {len(channels)}"
         )
-    for what, ours, theirs in stated(entry, files.manifest):
-        if tuple(ours) != tuple(theirs):
-            raise ConfigError(
-                f"model {entry.name}: the model table says {what} {list(ours)}, "
-                f"{files.path} says {list(theirs)}; correct the table"
-            )
-
-
-def stated(entry: Entry, manifest: Manifest | None) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Return what table and package both state: what, in the table, in the package."""
-    if manifest is None:
-        return []
-    pairs = [
-        ("sequences", entry.sequences, manifest.sequences),
-        ("optional", tuple(sorted(entry.optional)), tuple(sorted(manifest.optional))),
-        ("regions", entry.regions, manifest.regions),
-    ]
-    return pairs if entry.atlas == "any" else [*pairs, ("atlas", (entry.atlas,), (manifest.atlas,))]
+    for what, ours, theirs in differences(entry, files.manifest) if files.manifest else ():
+        raise ConfigError(
+            f"model {entry.name}: the model table says {what} {list(ours)}, "
+            f"{files.path} says {list(theirs)}; correct the table"
+        )
 
 
 def turn(image: nib.Nifti1Image, orientation: str) -> nib.Nifti1Image:

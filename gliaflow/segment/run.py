@@ -8,7 +8,8 @@ from typing import Any
 
 from gliaflow.errors import GliaflowError
 from gliaflow.images import read_image, write_bytes
-from gliaflow.segment.members import FAILED, keep_members, keep_model_facts
+from gliaflow.segment.members import keep_members, keep_model_facts
+from gliaflow.segment.names import FAILED
 from gliaflow.segment.segmenters import Entry, Segmenter
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def segment_sessions(segmenter: Segmenter, tasks: Sequence[Task], folder: Path, 
         place = folder / task.name
         try:
             segment_session(segmenter, task, place, **common)
-        except GliaflowError as error:
+        except (GliaflowError, RuntimeError) as error:
             logger.error("%s: %s", task.name, error)
             place.mkdir(parents=True, exist_ok=True)
             write_bytes(place / FAILED, str(error).encode())

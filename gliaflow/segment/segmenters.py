@@ -32,6 +32,7 @@ class Entry:
     orientation: str = "RAS"
     configuration: str | None = None
     atlas: str = "any"
+    gpu: bool = True
 
 
 def entry_of(values: Mapping[str, Any], files: Sequence[str]) -> Entry:
@@ -64,7 +65,7 @@ class Segmenter(Protocol):
         ...
 
 
-def load_segmenter(kind: str, entry: Entry, settings: Mapping[str, Any]) -> Segmenter:
+def load_segmenter(kind: str, entry: Entry, settings: Mapping[str, Any], threads: int = 1) -> Segmenter:
     """Load a model.
 
     Parameters
@@ -75,6 +76,8 @@ def load_segmenter(kind: str, entry: Entry, settings: Mapping[str, Any]) -> Segm
         The entry.
     settings
         The config's settings for this kind.
+    threads
+        CPU cores that it may use.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def load_segmenter(kind: str, entry: Entry, settings: Mapping[str, Any]) -> Segm
     """
     if kind not in SEGMENTERS:
         raise ConfigError(f"no segmenter of kind {kind!r}; config/models.yaml may name {sorted(SEGMENTERS)}")
-    return SEGMENTERS[kind](entry, settings)
+    return SEGMENTERS[kind](entry, settings, threads)
 
 
 def quantise(probabilities: Array) -> Array:
@@ -109,8 +112,8 @@ class FlairBaseline:
 
     facts: Mapping[str, Any] = {}
 
-    def __init__(self, entry: Entry, settings: Mapping[str, Any]) -> None:
-        """Take the settings of `FlairSettings`."""
+    def __init__(self, entry: Entry, settings: Mapping[str, Any], threads: int = 1) -> None:
+        """Take the settings of `FlairSettings`; one thread is all it needs."""
         self.settings = FlairSettings(**settings)
 
     def members(self, images: Images, mask: nib.Nifti1Image) -> Iterator[Member]:
@@ -121,13 +124,13 @@ class FlairBaseline:
         yield Member(whole[..., np.newaxis])
 
 
-def _nnunet(entry: Entry, settings: Mapping[str, Any]) -> Segmenter:
+def _nnunet(entry: Entry, settings: Mapping[str, Any], threads: int) -> Segmenter:
     from gliaflow.segment.nnunet import NnunetSegmenter
 
-    return NnunetSegmenter(entry, settings)
+    return NnunetSegmenter(entry, settings, threads)
 
 
-SEGMENTERS: dict[str, Callable[[Entry, Mapping[str, Any]], Segmenter]] = {
+SEGMENTERS: dict[str, Callable[[Entry, Mapping[str, Any], int], Segmenter]] = {
     "flair_baseline": FlairBaseline,
     "nnunet": _nnunet,
 }

@@ -1,5 +1,6 @@
 """The raw dataset that nnU-Net plans and trains on: images where they lie, and labels of tumour alone."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from gliaflow.images import data_of, read_image, same_grid, write_image
 from gliaflow.labels import REGIONS, region_labels, region_mask
 from gliaflow.sidecar import write_json
 
+logger = logging.getLogger(__name__)
 MISSING = "missing.nii.gz"
 SESSION_COLUMNS = {
     "cohort": "Cohort of the sample sheet",
@@ -30,13 +32,15 @@ class Case:
     name: str
     images: Mapping[str, Path]
     label: Path
+    mask: Path
     fold: int
 
 
 def case_of(values: Mapping[str, Any]) -> Case:
-    """Make a case of plain values: ``name``, ``images``, ``label`` and ``fold``."""
+    """Make a case of plain values: ``name``, ``images``, ``label``, ``mask`` and ``fold``."""
     images = {sequence: Path(path) for sequence, path in values["images"].items()}
-    return Case(values["name"], images, Path(values["label"]), int(values["fold"]))
+    files = {key: Path(values[key]) for key in ("label", "mask")}
+    return Case(values["name"], images, **files, fold=int(values["fold"]))
 
 
 def write_dataset(
@@ -58,11 +62,12 @@ def write_dataset(
     Raises
     ------
     ImageError
-        A label map lies on another grid than its images, or holds no voxel of any region.
+        A label map lies on another grid than its images, or none of them marks a tumour.
     """
     (folder / "labelsTr").mkdir(parents=True, exist_ok=True)
-    for case in cases:
-        _write_label(folder / "labelsTr" / f"{case.name}.nii.gz", case)
+    marked = [_write_label(folder / "labelsTr" / f"{case.name}.nii.gz", case) for case in cases]
+    if not any(marked):
+        raise ImageError("no label marks a tumour; look at the column label, and at labels in the config")
     _write_missing(folder / MISSING, cases, sequences)
     write_json(folder / "dataset.json", _description(folder, cases, sequences, regions))
     write_json(folder / "splits.json", {"splits": make_splits(cases)})
@@ -79,16 +84,18 @@ def make_splits(cases: Sequence[Case]) -> list[dict[str, list[str]]]:
     ]
 
 
-def _write_label(path: Path, case: Case) -> None:
+def _write_label(path: Path, case: Case) -> bool:
+    """Write a label for nnU-Net; return whether it marks a tumour (a brain without one is an example too)."""
     label = read_image(case.label)
     image = read_image(next(iter(case.images.values())))
     if not same_grid(label, image):
         raise ImageError(f"{case.label}: lies on another grid than the images of {case.name}")
     values = data_of(label, np.uint8)
     tumour = np.where(region_mask(values, "WT"), values, 0)
-    if not tumour.any():
-        raise ImageError(f"{case.label}: marks no tumour; take its row's label out of the sheet")
     write_image(path, tumour, label.affine, np.uint8)
+    if not tumour.any():
+        logger.warning("%s: the label marks no tumour; it is taken for a brain without one", case.name)
+    return bool(tumour.any())
 
 
 def _write_missing(path: Path, cases: Sequence[Case], sequences: Sequence[str]) -> None:

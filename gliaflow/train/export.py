@@ -1,5 +1,6 @@
 """Export: trained folds, tuned post-processing and figures become one package and a model table."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,16 +95,16 @@ def manifest_of(
     """Say what the package is."""
     plans, _ = read_plans(trained.preprocessed)
     tuned = read_json(trained.postprocess)
-    sessions = pd.read_csv(trained.sessions, sep="\t", dtype=str)
+    sessions = pd.read_csv(trained.sessions, sep="\t", dtype=str, keep_default_na=False)
     sequences = tuple(recipe["sequences"])
     spacing = plans["configurations"][CONFIGURATION]["spacing"]
     training = {
         "subjects": int(sessions.groupby(["cohort", "subject"]).ngroups),
         "sessions": len(sessions),
-        "sites": sorted(sessions["site"].unique().tolist()),
+        "sites": int(sessions["site"].nunique()),
         "losses": read_json(trained.selection),
-        "patch_size": plans["configurations"][CONFIGURATION]["patch_size"],
         **recipe,
+        "patch_size": plans["configurations"][CONFIGURATION]["patch_size"],
         "software": software_versions("nnunetv2", "torch"),
     }
     return Manifest(
@@ -130,7 +131,7 @@ def table_text(
     rest = [entry for entry in content.get("segmentation", []) if entry["name"] != manifest.name]
     for entry in rest:
         if entry.get("path"):
-            entry["path"] = str((others.parent / entry["path"]).resolve())
+            entry["path"] = os.path.relpath((others.parent / entry["path"]).resolve(), table.parent.resolve())
     applied = {word == "apply" for word in manifest.n4.values()}
     entry = {
         "name": manifest.name,

@@ -13,7 +13,9 @@ from gliaflow.train.recipe import Recipe, recipe_record
 
 CONFIGURATION = "3d_fullres"
 PLANS = "gliaflow"
-RECIPE = "recipe.sha256"
+MARK = "settings.sha256"
+UNTRACKED = ("compile", "checkpoint_epochs")
+"""Settings that do not change what is learnt."""
 logger = logging.getLogger(__name__)
 
 
@@ -57,11 +59,16 @@ def train_fold(
     )
     import torch
 
+    if torch.cuda.is_available():
+        torch.backends.cudnn.benchmark = True
+        torch.set_num_threads(1)
+
     from gliaflow.train.trainer import FINAL, FoldTrainer
 
     plans, dataset = read_plans(preprocessed)
     split = read_json(splits)["splits"][fold]
-    start_over_if_changed(work, [plans, dataset, split, loss, recipe_record(recipe)])
+    lasting = {key: value for key, value in recipe_record(recipe).items() if key not in UNTRACKED}
+    start_over_if_changed(work, [plans, dataset, split, loss, lasting])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     trainer = FoldTrainer({**plans, "continue_training": True}, CONFIGURATION, fold, dataset, device)
     trainer.follow(recipe, loss, split)
@@ -77,7 +84,7 @@ def train_fold(
 def start_over_if_changed(work: Path, settings: list[Any]) -> None:
     """Empty a work folder that belongs to other settings."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-    mark = work / RECIPE
+    mark = work / MARK
     if work.exists() and (not mark.exists() or mark.read_text() != digest):
         logger.info("settings, plan or data have changed since the last attempt: training starts anew")
         shutil.rmtree(work)

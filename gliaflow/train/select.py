@@ -82,9 +82,3 @@ def missing_table(scores: pd.DataFrame, selected: Mapping[int, str]) -> list[dic
             }
         )
     return rows
-
-
-def mean_dice(scores: pd.DataFrame, selected: Mapping[int, str], regions: Sequence[str]) -> dict[str, float]:
-    """Return the mean Dice of each region over all sessions, by the selected networks."""
-    chosen = scores[(scores["loss"] == scores["fold"].map(dict(selected))) & (scores["missing"] == "")]
-    return {region: round(float(chosen[chosen["region"] == region]["dice"].mean()), 4) for region in regions}

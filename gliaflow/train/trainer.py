@@ -50,7 +50,7 @@ class FoldTrainer(nnUNetTrainer):
         network: Any = getattr(self.network, "_orig_mod", self.network)
         network.load_state_dict(checkpoint["network_weights"])
         optimizer.load_state_dict(checkpoint["optimizer_state"])
-        if self.grad_scaler is not None:
+        if self.grad_scaler is not None and checkpoint["grad_scaler_state"]:
             self.grad_scaler.load_state_dict(checkpoint["grad_scaler_state"])
         self.current_epoch, self._best_ema = checkpoint["current_epoch"], checkpoint["_best_ema"]
         self.logger.load_checkpoint(checkpoint["logging"])
@@ -83,6 +83,11 @@ class FoldTrainer(nnUNetTrainer):
         """Score one batch, in the precision of the training."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.device.type == "cpu"):
             return super().validation_step(batch)
+
+    def on_train_start(self) -> None:
+        """Start without the file that nnU-Net writes the machine's name into."""
+        super().on_train_start()
+        (Path(self.output_folder) / "debug.json").unlink(missing_ok=True)
 
     def do_split(self) -> tuple[list[str], list[str]]:
         """Return the cases to train and to validate on."""

@@ -15,7 +15,7 @@ from gliaflow.images import Array, data_of, read_image, spacing_of, write_image
 from gliaflow.labels import region_mask
 from gliaflow.nnunet.environment import prepare_nnunet
 from gliaflow.nnunet.regions import region_map, to_regions
-from gliaflow.segment.segmenters import dequantise, quantise
+from gliaflow.segment.segmenters import dequantise, present, quantise
 from gliaflow.train.dataset import Case
 from gliaflow.train.fold import CONFIGURATION, read_plans
 
@@ -63,6 +63,7 @@ def validate_fold(
     regions: Sequence[str],
     leave_out: Sequence[str],
     settings: Mapping[str, Any],
+    threads: int = 1,
 ) -> list[dict[str, Any]]:
     """Predict every session of a fold, keep the probabilities and score them.
 
@@ -79,22 +80,19 @@ def validate_fold(
     leave_out
         Sequences without each of which every session is scored once more.
     settings
-        ``tta``, ``step``, ``cpu_precision`` and ``threads`` of segmentation, and the ``method`` of fusion.
+        ``tta``, ``step`` and ``cpu_precision`` of segmentation, and the ``method`` of fusion.
+    threads
+        CPU cores that the network may use.
 
     Returns
     -------
     list of dict
         Rows of ``SCORE_COLUMNS``.
     """
-    prepare_nnunet(threads=settings["threads"])
-    from gliaflow.nnunet.predict import Ensemble, Inference
+    prepare_nnunet(threads=threads)
+    from gliaflow.nnunet.predict import Ensemble, inference_from
 
-    inference = Inference(
-        mirror=settings["tta"],
-        step=settings["step"],
-        bfloat16=settings["cpu_precision"] == "bfloat16",
-        threads=settings["threads"],
-    )
+    inference = inference_from(settings, threads)
     ensemble = Ensemble(TrainedFold(checkpoint, preprocessed, fold), inference)
     network = FoldNetwork(ensemble, sequences, regions, settings["method"])
     output.mkdir(parents=True, exist_ok=True)
@@ -125,25 +123,27 @@ class FoldNetwork:
     regions: Sequence[str]
     method: str
 
-    def probability(self, images: Mapping[str, nib.Nifti1Image]) -> Array:
-        """Return the fused probability of a session, uint8, shape (x, y, z, regions)."""
+    def probability(self, images: Mapping[str, nib.Nifti1Image], brain: Array) -> Array:
+        """Return the fused probability of a session inside its brain, uint8, shape (x, y, z, regions)."""
         from gliaflow.nnunet.predict import voxels_of
 
         heads = region_map(self.ensemble.files.dataset, self.regions, "gliaflow")
-        voxels, spacing = voxels_of([images.get(sequence) for sequence in self.sequences])
+        voxels, spacing = voxels_of(present(images, self.sequences))
         members = (
-            dequantise(quantise(self.ensemble.placed(to_regions(logits, heads), record)))
+            dequantise(quantise(self.ensemble.placed(to_regions(logits, heads), record).T * brain))
             for _, logits, record in self.ensemble.logits(voxels, spacing)
         )
-        return quantise(mean_probability(members, self.method).T)
+        return quantise(mean_probability(members, self.method))
 
     def predictions(self, case: Case, leave_out: Sequence[str]) -> Iterator[tuple[str, Array]]:
         """Yield the probability of a case with all that it has, then without each sequence to leave out."""
         there = {name: read_image(path) for name, path in case.images.items()}
-        yield "", self.probability(there)
+        brain = data_of(read_image(case.mask))[..., np.newaxis] > 0
+        yield "", self.probability(there, brain)
         for name in leave_out:
             if name in there and len(there) > 1:
-                yield name, self.probability({other: there[other] for other in there if other != name})
+                rest = {other: image for other, image in there.items() if other != name}
+                yield name, self.probability(rest, brain)
 
 
 def scores(probability: Array, case: Case, regions: Sequence[str]) -> list[dict[str, Any]]:

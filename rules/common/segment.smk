@@ -1,4 +1,5 @@
 SHARED = config["segment"]["sessions_per_job"]
+SHARED_NAME = "sub-{subject}_ses-{session}"
 
 
 def model_named(wildcards):
@@ -65,15 +66,26 @@ def model_settings(wildcards):
     return settings_of(model_named(wildcards).kind)
 
 
-def shares_loading(model):
-    """Whether several sessions of a model are segmented by one job."""
-    return SHARED > 1 and model.kind == "nnunet"
+def batch_of(entry):
+    """The folder that a session's members share with those of others, or None where it has one of its own.
+
+    A session that failed in a shared job is tried again by itself.
+    """
+    model = model_of(entry)
+    if SHARED == 1 or model.kind != "nnunet":
+        return None
+    sessions = batches(entry.cohort, model.name)
+    number = next(k for k, those in enumerate(sessions) if entry in those)
+    folder = BATCH.format(cohort=entry.cohort, model=model.name, batch=number)
+    failed = Path(folder, SHARED_NAME.format(subject=entry.subject, session=entry.session), FAILED)
+    return None if failed.exists() else folder
 
 
 @cache
 def batches(cohort, model):
     """The sessions of a cohort that a model takes, by the jobs that share its loading."""
-    of_model = [e for e in SESSIONS.values() if e.cohort == cohort and model_of(e).name == model]
+    takers = [e for e in SESSIONS.values() if e.cohort == cohort and model_of(e)]
+    of_model = [e for e in takers if model_of(e).name == model]
     return [of_model[start : start + SHARED] for start in range(0, len(of_model), SHARED)]
 
 
@@ -104,7 +116,7 @@ def batch_tasks(wildcards):
     sequences = model_named(wildcards).sequences
     return [
         {
-            "name": "sub-{subject}_ses-{session}".format(**names),
+            "name": SHARED_NAME.format(**names),
             "mask": BRAIN_ATLAS.format(**names),
             "images": {s: IN_ATLAS.format(**names, sequence=s) for s in sequences if s in names["expected"]},
         }
@@ -115,18 +127,12 @@ def batch_tasks(wildcards):
 def members_of(wildcards):
     """The members of the session's model: a folder of its own, or that of the job which it shares."""
     entry = session_of(wildcards)
-    model = model_of(entry)
-    if not shares_loading(model):
-        return fill(MEMBERS, wildcards, model=model.name)
-    sessions = batches(entry.cohort, model.name)
-    batch = next(k for k, those in enumerate(sessions) if entry in those)
-    return BATCH.format(cohort=entry.cohort, model=model.name, batch=batch)
+    return batch_of(entry) or fill(MEMBERS, wildcards, model=model_of(entry).name)
 
 
 def within_members(wildcards):
     """Where a session's members lie within what `members_of` names."""
-    shared = shares_loading(model_of(session_of(wildcards)))
-    return fill("sub-{subject}_ses-{session}", wildcards) if shared else ""
+    return fill(SHARED_NAME, wildcards) if batch_of(session_of(wildcards)) else ""
 
 
 def model_facts(wildcards):
@@ -135,13 +141,17 @@ def model_facts(wildcards):
     model = model_of(entry)
     return {
         "Model": model.name,
-        "ModelDescription": model.description,
         "ModelSha256": model.sha256,
         "ModelSettings": settings_of(model.kind),
         "Sequences": [s for s in model.sequences if s in entry.expected],
         "MissingSequences": [s for s in model.sequences if s not in entry.expected],
-        "Licence": model.licence,
     }
+
+
+def model_about(wildcards):
+    """What the label maps say besides: words, for whose change no session is segmented again."""
+    model = model_of(session_of(wildcards))
+    return {"ModelDescription": model.description, "Licence": model.licence}
 
 
 def model_regions(wildcards):

@@ -13,6 +13,7 @@ from gliaflow.config.settings import complete_config
 from gliaflow.config.suitable import check_label_cohorts, check_models, unsegmented
 from gliaflow.errors import ConfigError
 from gliaflow.preprocess.hdbet_weights import check_weights
+from gliaflow.segment.names import FAILED
 from gliaflow.train.cohort import training_sessions
 from gliaflow.train.recipe import recipe_keys
 from gliaflow.train.splits import make_folds

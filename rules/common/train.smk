@@ -1,13 +1,23 @@
 TRAIN = config["train"]
-RECIPE = {key: TRAIN[key] for key in recipe_keys()}
 TRAINING = f"training/{TRAIN['name']}"
 DATASET = f"Dataset001_{TRAIN['name']}"
 RAW = f"{TRAINING}/nnUNet_raw/{DATASET}"
-PLANS = [f"{TRAINING}/plan/{DATASET}/{name}.json" for name in ("dataset_fingerprint", "dataset", "gliaflow")]
+PLAN_FILES = [
+    f"{TRAINING}/plan/{DATASET}/{name}.json" for name in ("dataset_fingerprint", "dataset", "gliaflow")
+]
 PREPROCESSED = f"{TRAINING}/nnUNet_preprocessed"
 FOLD = f"{TRAINING}/folds/{{loss}}/fold_{{fold}}"
 OUT_OF_FOLD = f"{TRAINING}/out_of_fold/{{loss}}/fold_{{fold}}"
 PACKAGE = f"{TRAINING}/{TRAIN['name']}.zip"
+PLANNING = ("preset", "gpu_memory_gb", "patch_size", "batch_size", "base_features", "max_features", "dropout")
+LEARNING = (
+    "sequence_dropout",
+    "topk_percent",
+    "epochs",
+    "iterations",
+    "validation_iterations",
+    "learning_rate",
+)
 FOLDS = range(TRAIN["folds"])
 
 
@@ -51,8 +61,8 @@ def training_case(entry, fold):
     names = dict(cohort=entry.cohort, subject=entry.subject, session=entry.session)
     images = {s: IN_ATLAS.format(**names, sequence=s) for s in TRAIN["sequences"] if s in entry.expected}
     site = sites()[entry.cohort, entry.subject]
-    case = {"name": "_".join(names.values()), "images": images, "label": REFERENCE.format(**names)}
-    return {**names, "site": site, "fold": fold, **case}
+    files = {"images": images, "label": REFERENCE.format(**names), "mask": BRAIN_ATLAS.format(**names)}
+    return {**names, "site": site, "fold": fold, "name": "_".join(names.values()), **files}
 
 
 def training_images(wildcards):
@@ -75,13 +85,31 @@ def fold_labels(wildcards):
     return [case["label"] for case in fold_cases(wildcards)]
 
 
+def fold_masks(wildcards):
+    return [case["mask"] for case in fold_cases(wildcards)]
+
+
+def recipe(*keys):
+    """The settings that a rule looks at, so that a change of others does not repeat it."""
+    return {key: TRAIN[key] for key in keys}
+
+
+def other_models(wildcards):
+    """The models of the model table, which are listed after the new one."""
+    if find_path(config["models"]) == Path(TRAINING, "models.yaml").resolve():
+        raise WorkflowError(
+            f"train: config, models: {config['models']} is what this training writes; name another table, or another train.name"
+        )
+    return str(find_path(config["models"]))
+
+
 def of_folds(*patterns):
     """The files of every loss and fold."""
     return expand(patterns, loss=TRAIN["losses"], fold=FOLDS)
 
 
 def inference_settings(*keys):
-    return {key: config["segment"][key] for key in ("tta", "step", "cpu_precision", "threads", *keys)}
+    return {key: config["segment"][key] for key in ("tta", "step", "cpu_precision", *keys)}
 
 
 def left_out(wildcards):

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from workflow import REPOSITORY, Run, run
 
 from gliaflow.images import data_of, read_image
@@ -77,12 +79,19 @@ def test_a_sheet_becomes_a_package(trained):
     assert files.manifest.training["sessions"] == 5
     assert files.manifest.training["subjects"] == 4
     assert not {"optimizer_state", "logging"} & set(files.checkpoint("0"))
+    assert files.manifest.training["patch_size"] == [32, 32, 32]
     assert (training(trained) / "tiny.zip").stat().st_size < 2e6
 
 
-def test_nothing_of_the_subjects_is_in_the_package(trained):
-    import zipfile
+def test_stock_nnunet_loads_the_unpacked_package(trained, tmp_path):
+    with zipfile.ZipFile(training(trained) / "tiny.zip") as package:
+        package.extractall(tmp_path)
+    predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
+    predictor.initialize_from_trained_model_folder(str(tmp_path), None)
+    assert len(predictor.list_of_parameters) == 2
 
+
+def test_nothing_of_the_subjects_is_in_the_package(trained):
     with zipfile.ZipFile(training(trained) / "tiny.zip") as package:
         content = b"".join(package.read(name) for name in package.namelist())
     assert b"generated_0" not in content

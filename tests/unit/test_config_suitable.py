@@ -163,7 +163,7 @@ def test_another_file_than_the_table_states_is_told_alone(package: Model) -> Non
         ({"sequences": ("t2f", "t1c")}, 'sequences: ["t2f", "t1c"]: {} says ["t1c", "t2f"]'),
         ({"optional": ()}, 'optional: []: {} says ["t1c"]'),
         ({"regions": ("WT",)}, 'regions: ["WT"]: {} says ["WT", "TC", "ET"]'),
-        ({"atlas": "MNI152"}, "atlas: 'MNI152': {} says 'SRI24'"),
+        ({"atlas": "MNI152"}, 'atlas: ["MNI152"]: {} says ["SRI24"]'),
     ],
 )
 def test_an_entry_that_says_something_else_than_its_package_is_told(
@@ -184,10 +184,17 @@ def test_a_file_that_is_no_model_is_told(tmp_path: Path) -> None:
     assert notes == f"model tiny: {tmp_path}/notes.txt: is neither a zip nor a folder"
 
 
-def test_of_a_public_model_only_the_checksum_is_looked_at(tmp_path: Path) -> None:
-    """A folder has no checksum, and no manifest that could say something else."""
+def test_of_a_public_model_in_a_folder_nothing_is_looked_at_and_it_has_no_checksum(tmp_path: Path) -> None:
     folder = write_files(tmp_path / "model", public_files({"0": b"not looked at"}))
-    assert mistakes(replace(TINY, path=folder, sha256="0" * 64)) == []
+    assert mistakes(replace(TINY, path=folder, sha256=None)) == []
+    (line,) = mistakes(replace(TINY, path=folder, sha256="0" * 64))
+    assert "is a folder, and a sha256 belongs to a .zip; take the sha256 out" in line
+
+
+def test_n4_of_each_sequence_is_held_against_the_package(package: Model) -> None:
+    corrected = {"default": "registration", "t2f": "apply"}
+    (line,) = mistakes(replace(package, atlas="any", n4=None), n4=corrected)
+    assert "without N4-corrected images, and N4 is otherwise for t2f; set preprocess.n4 of t2f" in line
 
 
 def test_files_are_not_read_on_a_compute_node(tmp_path: Path) -> None:
@@ -211,9 +218,13 @@ def test_what_each_model_misses_in_a_session_is_told() -> None:
     assert unsegmented([session("t2f")], []) == ["one/01/1 has t2f"]
 
 
-def test_label_values_of_a_cohort_that_is_not_there_are_refused():
-    sessions = [type("Row", (), {"cohort": "hospitalA"})()]
-    check_label_cohorts("brats2021", sessions)
-    check_label_cohorts({"default": "gliaflow", "hospitalA": "brats2021"}, sessions)
-    with pytest.raises(ConfigError, match=r"labels\.hospitalB: is a cohort .*did you mean hospitalA\?"):
-        check_label_cohorts({"default": "gliaflow", "hospitalB": "brats2021"}, sessions)
+def test_a_misspelt_cohort_of_label_values_is_told():
+    labelled = replace(session("t1c"), label=Path("label.nii.gz"), cohort="hospitalA")
+    check_label_cohorts("brats2021", [labelled])
+    check_label_cohorts({"default": "gliaflow", "hospitalA": "brats2021"}, [labelled])
+    other = {"default": "gliaflow", "trainingcohort": "brats2021"}
+    check_label_cohorts(other, [labelled])
+    wrong = {"default": "gliaflow", "hopsitalA": "brats2021"}
+    check_label_cohorts(wrong, [replace(labelled, label=None)])
+    with pytest.raises(ConfigError, match=r"labels\.hopsitalA: .*did you mean hospitalA\?"):
+        check_label_cohorts(wrong, [labelled])

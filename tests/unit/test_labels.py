@@ -19,6 +19,7 @@ from gliaflow.labels import (
     meaning,
     region_labels,
     region_mask,
+    whole_values,
 )
 
 MASKS = arrays.arrays(bool, (4, 4, 4))
@@ -122,3 +123,10 @@ def test_a_value_outside_the_convention_is_named(values, convention):
 def test_the_meaning_of_a_map_follows_from_what_was_determined():
     assert meaning(REGIONS) == {"1": "necrotic core", "2": "oedema", "3": "enhancing"}
     assert meaning(["WT"]) == {"2": "whole tumour (its parts were not determined)"}
+
+
+def test_values_that_a_scaled_file_blurs_are_whole_again():
+    stored = np.array([0.0, 1.004, 1.992, 4.0])
+    assert whole_values(stored, "a").tolist() == [0, 1, 2, 4]
+    with pytest.raises(ImageError, match=r"^a: holds 1\.5, which is no label"):
+        whole_values(np.array([0, 1.5]), "a")

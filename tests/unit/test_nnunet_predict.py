@@ -21,7 +21,7 @@ from gliaflow.segment.segmenters import Entry
 REGIONS = ("WT", "TC", "ET")
 SETTINGS = {
     **{"folds": None, "tta": True, "mc_dropout": 0, "step": 0.5},
-    **{"cpu_precision": "float32", "threads": 1, "seed": 3},
+    **{"cpu_precision": "float32", "seed": 3},
 }
 
 

@@ -35,7 +35,7 @@ def make_case(folder, name="one_01_1", *, sequences=SEQUENCES, labels=None, affi
         write_image(path, np.full(SHAPE, float(k)), AFFINE)
     label = folder / f"{name}_dseg.nii.gz"
     write_image(label, labels_of(1, 2, 3) if labels is None else labels, affine, np.uint8)
-    return Case(name, images, label, fold)
+    return Case(name, images, label, folder / "mask.nii.gz", fold)
 
 
 def written(folder, cases, regions=("WT", "TC", "ET")):
@@ -123,10 +123,13 @@ def test_a_label_map_on_another_grid_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("values", [(), (4, 4)])
-def test_a_label_map_without_tumour_is_named(tmp_path, values):
+def test_a_brain_without_tumour_is_an_example_too_but_not_the_only_one(tmp_path, values, caplog):
     case = make_case(tmp_path, labels=labels_of(*values))
-    with pytest.raises(ImageError, match=rf"^{case.label}: marks no tumour"):
-        written(tmp_path, [make_case(tmp_path, "one_02_1"), case])
+    raw, _ = written(tmp_path, [make_case(tmp_path, "one_02_1"), case])
+    assert not data_of(read_image(raw / "labelsTr" / f"{case.name}.nii.gz")).any()
+    assert f"{case.name}: the label marks no tumour" in caplog.text
+    with pytest.raises(ImageError, match="no label marks a tumour"):
+        written(tmp_path / "alone", [case])
 
 
 def test_the_same_cases_give_the_same_bytes(tmp_path):
@@ -144,7 +147,7 @@ def test_the_same_cases_give_the_same_bytes(tmp_path):
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=20))
 def test_every_case_is_left_out_of_the_fold_that_it_has_and_of_no_other(folds):
-    cases = [Case(f"c{k}", {}, Path("label"), fold) for k, fold in enumerate(folds)]
+    cases = [Case(f"c{k}", {}, Path("label"), Path("mask"), fold) for k, fold in enumerate(folds)]
     splits = make_splits(cases)
     assert len(splits) == len(set(folds))
     everyone = {case.name for case in cases}
@@ -162,5 +165,6 @@ def test_the_splits_lie_beside_the_dataset(tmp_path):
 
 def test_a_case_is_made_of_what_a_rule_knows_of_a_session():
     values = {"name": "one_01_1", "images": {"t1c": "a.nii.gz"}, "label": "b.nii.gz", "fold": "3"}
-    expected = Case("one_01_1", {"t1c": Path("a.nii.gz")}, Path("b.nii.gz"), 3)
+    values["mask"] = "c.nii.gz"
+    expected = Case("one_01_1", {"t1c": Path("a.nii.gz")}, Path("b.nii.gz"), Path("c.nii.gz"), 3)
     assert case_of({**values, "cohort": "one", "site": "north"}) == expected

@@ -132,8 +132,19 @@ def test_an_optional_sequence_may_be_missing(tmp_path: Path, entry: dict) -> Non
     ]
 
 
+def test_a_session_that_failed_in_a_shared_job_is_tried_again_by_itself(tmp_path: Path, entry: dict) -> None:
+    rows = [session(tmp_path, f"{k:02}") for k in range(2)]
+    sheet = write_sheet(tmp_path / "samples.tsv", rows)
+    failed = tmp_path / "out" / "results" / "one" / "members" / "tiny_batch-0" / "sub-01_ses-1"
+    failed.mkdir(parents=True)
+    (failed / "failed.txt").write_text("out of memory")
+    jobs = facts(tmp_path, sheet, models=table(tmp_path, entry), segment={"sessions_per_job": 2})["jobs"]
+    assert [job["wildcards"]["subject"] for job in jobs if job["rule"] == "segment"] == ["01"]
+
+
 def test_sessions_share_a_loading_where_that_is_asked_for(tmp_path: Path, entry: dict) -> None:
     rows = [session(tmp_path, f"{k:02}") for k in range(5)]
+    rows.append(session(tmp_path, "99", sequences=("t1n",)))
     sheet = write_sheet(tmp_path / "samples.tsv", rows)
     jobs = facts(tmp_path, sheet, models=table(tmp_path, entry), segment={"sessions_per_job": 2})["jobs"]
     shared = [job for job in jobs if job["rule"] == "segment_shared"]
