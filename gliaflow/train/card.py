@@ -85,12 +85,13 @@ def tuning_text(figures: Mapping[str, Any]) -> str:
             "Dice at 0.5": tuned["before"][region],
             "Dice tuned": tuned["after"][region],
             "Dice with values of the other folds": tuned["honest"].get(region, ""),
+            "used": "yes" if tuned["used"][region] else "no, 0.5 instead",
         }
         for region in tuned["before"]
     ]
     rule = ", ".join(f"{key} {value}" for key, value in tuned["enhancing"].items())
     text = f"Tuned on the same out-of-fold predictions ({rule}):\n\n{table(rows)}\n"
-    return f"{text}\nThe last column is what new sessions can expect.\n\n"
+    return f"{text}\nThe figures with the values of the other folds are what new sessions can expect.\n\n"
 
 
 def missing_text(rows: Sequence[Mapping[str, Any]]) -> str:

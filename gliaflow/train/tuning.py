@@ -1,7 +1,7 @@
 """Tuning of the post-processing on the out-of-fold predictions of the selected networks."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from gliaflow.images import data_of, read_image, spacing_of
 from gliaflow.train.counts import CaseCounts, count_case
 from gliaflow.train.dataset import Case
 from gliaflow.train.fold import read_json
-from gliaflow.train.tune import tune
+from gliaflow.train.tune import Tuned, tune
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +52,21 @@ def tuning_record(
     folders = {int(fold): Path(out_of_fold.format(loss=loss, fold=fold)) for fold, loss in chosen.items()}
     counts = [counts_of(case, folders[case.fold], regions) for case in cases]
     tuned = tune(counts, regions, rule=rule, trials=trials, seed=seed, progress=logger.info)
-    enhancing = tuned.enhancing if float(tuned.enhancing["limit_ml"]) > 0 else {"rule": "none"}
-    return {"postprocess": {"threshold": tuned.threshold, "enhancing": enhancing}, "tuning": asdict(tuned)}
+    used = borne_out(tuned)
+    return {"postprocess": settings_of(tuned, used), "tuning": {**asdict(tuned), "used": used}}
+
+
+def borne_out(tuned: Tuned) -> dict[str, bool]:
+    """Tell for each region whether values tuned on other folds beat the default (with one fold, its own)."""
+    judged = tuned.honest or tuned.after
+    return {region: judged[region] > tuned.before[region] for region in tuned.before}
+
+
+def settings_of(tuned: Tuned, used: Mapping[str, bool]) -> dict[str, Any]:
+    """Return the post-processing of the regions whose tuning is used; 0.5 and no rule for the others."""
+    threshold = {region: value if used[region] else 0.5 for region, value in tuned.threshold.items()}
+    limited = used.get("ET", False) and float(tuned.enhancing["limit_ml"]) > 0
+    return {"threshold": threshold, "enhancing": tuned.enhancing if limited else {"rule": "none"}}
 
 
 def counts_of(case: Case, folder: Path, regions: Sequence[str]) -> CaseCounts:

@@ -127,16 +127,17 @@ TUNED = {
     "before": {"WT": 0.9, "ET": 0.7},
     "after": {"WT": 0.91, "ET": 0.74},
     "honest": {"WT": 0.9, "ET": 0.73},
+    "used": {"WT": True, "ET": False},
 }
 
 
 def test_the_card_says_what_tuning_brings():
     text = tuning_text({"table": [], "tuning": TUNED})
     assert "(rule necrosis, limit_ml 0.2, core_ml 0.0)" in text
-    assert "| WT | 0.45 | 0.9 | 0.91 | 0.9 |" in text.splitlines()
-    assert "| ET | 0.6 | 0.7 | 0.74 | 0.73 |" in text.splitlines()
+    assert "| WT | 0.45 | 0.9 | 0.91 | 0.9 | yes |" in text.splitlines()
+    assert "| ET | 0.6 | 0.7 | 0.74 | 0.73 | no, 0.5 instead |" in text.splitlines()
     without = tuning_text({"tuning": {**TUNED, "honest": {}}})
-    assert "| ET | 0.6 | 0.7 | 0.74 |  |" in without.splitlines()
+    assert "| ET | 0.6 | 0.7 | 0.74 |  | no, 0.5 instead |" in without.splitlines()
 
 
 @pytest.mark.parametrize("figures", [{}, {"tuning": {}}, {"tuning": None}])
