@@ -40,7 +40,7 @@ class Inference:
     step
         How far the window moves, as a share of its edge.
     bfloat16
-        Whether the network runs in 16 bits on a CPU, about three times as fast; on a GPU nnU-Net always does.
+        Whether the network runs in 16 bits on a CPU, about twice as fast; on a GPU nnU-Net always does.
     threads
         For torch.
     gpu
