@@ -1,8 +1,18 @@
-"""Which of the tuned values are used."""
+"""Tuning on out-of-fold predictions, and which of the tuned values are used."""
+
+import nibabel as nib
+import numpy as np
 
 from gliaflow.fuse.postprocess import post_settings
+from gliaflow.images import data_of, read_image, write_image
+from gliaflow.labels import REGIONS, region_mask
+from gliaflow.segment.segmenters import quantise
+from gliaflow.sidecar import write_json
+from gliaflow.simulate.labelled import CohortPlan, write_cohort
+from gliaflow.simulate.tumours import region_volumes_ml
+from gliaflow.train.dataset import Case
 from gliaflow.train.tune import Tuned
-from gliaflow.train.tuning import borne_out, settings_of
+from gliaflow.train.tuning import borne_out, settings_of, tuning_record
 
 BEFORE = {"WT": 0.80, "TC": 0.60, "ET": 0.50}
 AFTER = {"WT": 0.81, "TC": 0.65, "ET": 0.60}
@@ -32,3 +42,52 @@ def test_without_gain_on_the_enhancing_tumour_its_rule_is_off():
 
 def test_one_fold_alone_is_judged_by_itself():
     assert all(borne_out(tuned({})).values())
+
+
+PLANTED_ML = 0.3
+"""The largest false speck of enhancing tumour; every true one of the cohort is larger."""
+
+
+def predicted(labels, rng, affine):
+    """What a network might say of a session: its regions, and where nothing enhances a speck that does."""
+    regions = np.stack([region_mask(labels, region) for region in REGIONS], axis=-1)
+    probability = np.where(regions, 0.9, 0.05)
+    if not regions[..., 2].any():
+        voxel_ml = float(np.prod(nib.affines.voxel_sizes(affine))) / 1000
+        core = np.argwhere(regions[..., 1])
+        nearest = np.argsort(((core - core[len(core) // 2]) ** 2).sum(axis=1))
+        speck = core[nearest[: int(rng.uniform(0.3, 1) * PLANTED_ML / voxel_ml)]]
+        probability[(*speck.T, 2)] = 0.8
+    return quantise(probability)
+
+
+def test_the_limit_that_was_planted_in_a_generated_cohort_is_found(tmp_path):
+    write_cohort(tmp_path / "cohort", CohortPlan(subjects=8, sites=2, non_enhancing=0.5, seed=4))
+    rng, cases, true_ml = np.random.default_rng(0), [], []
+    for k, label in enumerate(sorted((tmp_path / "cohort").rglob("label.nii.gz"))):
+        image = read_image(label)
+        labels = data_of(image, np.uint8)
+        true_ml.append(region_volumes_ml(labels, image.affine)["ET"])
+        folder = tmp_path / "out_of_fold" / "dice_ce" / f"fold_{k % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        probability = predicted(labels, rng, image.affine)
+        write_image(folder / f"case{k}_probseg.nii.gz", probability, image.affine, np.uint8)
+        cases.append(Case(f"case{k}", {}, label, label, k % 2))
+    smallest = min(volume for volume in true_ml if volume > 0)
+    assert smallest > 2 * PLANTED_ML
+    assert 2 <= sum(volume == 0 for volume in true_ml) <= 6
+    write_json(tmp_path / "selection.json", {"0": "dice_ce", "1": "dice_ce"})
+    record = tuning_record(
+        cases,
+        tmp_path / "selection.json",
+        f"{tmp_path}/out_of_fold/{{loss}}/fold_{{fold}}",
+        regions=REGIONS,
+        rule="necrosis",
+        trials=60,
+        seed=1,
+    )
+    found = record["postprocess"]["enhancing"]
+    assert found["rule"] == "necrosis"
+    assert PLANTED_ML <= found["limit_ml"] < smallest
+    assert record["tuning"]["used"]["ET"]
+    assert record["tuning"]["honest"]["ET"] > record["tuning"]["before"]["ET"] + 0.2
