@@ -19,65 +19,19 @@ import numpy as np
 import torch
 from nilearn.datasets import load_mni152_template
 
+sys.path.append(str(Path(__file__).parent.parent / "tests" / "unit"))
+
+from nnunet_files import architecture, make_plans
+
 from gliaflow.segment.segmenters import Entry, Segmenter, load_segmenter
 
 SEQUENCES = ["t1n", "t1c", "t2w", "t2f"]
 BEGIN = "import sys; sys.path.insert(0, 'benchmarks'); from pathlib import Path; import nnunet;"
 SIZES = ["inference", "sharing", "training"]
-RESAMPLING = {"is_seg": False, "order": 1, "order_z": 0, "force_separate_z": None}
 
 
 def plans(patch: int, widths: list[int]) -> dict:
-    stages = len(widths)
-    kernels, strides = [[3, 3, 3]] * stages, [[1, 1, 1], *[[2, 2, 2]] * (stages - 1)]
-    network = {
-        "n_stages": stages,
-        "features_per_stage": widths,
-        "conv_op": "torch.nn.modules.conv.Conv3d",
-        "kernel_sizes": kernels,
-        "strides": strides,
-        "n_conv_per_stage": [2] * stages,
-        "n_conv_per_stage_decoder": [2] * (stages - 1),
-        "conv_bias": True,
-        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
-        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
-        "dropout_op": None,
-        "dropout_op_kwargs": None,
-        "nonlin": "torch.nn.LeakyReLU",
-        "nonlin_kwargs": {"inplace": True},
-    }
-    configuration = {
-        "data_identifier": "full",
-        "preprocessor_name": "DefaultPreprocessor",
-        "batch_size": 2,
-        "patch_size": [patch] * 3,
-        "spacing": [1.0, 1.0, 1.0],
-        "normalization_schemes": ["ZScoreNormalization"] * 4,
-        "use_mask_for_norm": [True] * 4,
-        "resampling_fn_data": "resample_data_or_seg_to_shape",
-        "resampling_fn_seg": "resample_data_or_seg_to_shape",
-        "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
-        "resampling_fn_data_kwargs": RESAMPLING,
-        "resampling_fn_seg_kwargs": RESAMPLING | {"is_seg": True},
-        "resampling_fn_probabilities_kwargs": RESAMPLING,
-        "architecture": {
-            "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
-            "arch_kwargs": network,
-            "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
-        },
-        "batch_dice": False,
-    }
-    return {
-        "dataset_name": "Dataset001_Full",
-        "plans_name": "full",
-        "image_reader_writer": "SimpleITKIO",
-        "transpose_forward": [0, 1, 2],
-        "transpose_backward": [0, 1, 2],
-        "configurations": {"3d_fullres": configuration},
-        "experiment_planner_used": "ExperimentPlanner",
-        "label_manager": "LabelManager",
-        "foreground_intensity_properties_per_channel": {str(channel): {} for channel in range(4)},
-    }
+    return make_plans(architecture(widths, 2), channels=4, patch=patch, spacing=1.0, masked=True)
 
 
 DATASET = {

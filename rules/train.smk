@@ -132,7 +132,7 @@ rule train_validate:
         name="train_validate {loss} fold {fold}",
         cases=fold_cases,
         recipe=recipe("sequences", "regions"),
-        leave_out=left_out,
+        leave_out=list(optional_sequences(TRAIN)),
         settings=inference_settings() | {"method": config["fuse"]["method"]},
     script:
         "../scripts/train_validate.py"

@@ -86,7 +86,9 @@ class ModelFiles:
 
     def sha256(self, fold: str) -> str:
         """Return the checksum of a fold's checkpoint file."""
-        return self._archive.sha256(checkpoint_names(self._archive, self._folder)[fold])
+        name = checkpoint_names(self._archive, self._folder)[fold]
+        listed = self.manifest.files if self.manifest else {}
+        return listed.get(name.removeprefix(self._folder)) or self._archive.sha256(name)
 
 
 def open_model(path: Path, *, sha256: str | None = None, configuration: str | None = None) -> ModelFiles:

@@ -57,15 +57,18 @@ def render(head: Head, labels: Array, sequence: str) -> Array:
     inside = np.interp(head.brightness, TISSUE_BRIGHTNESS, [signal[tissue] for tissue in BRAIN_TISSUES])
     image = np.where(head.brain, inside, outside[head.materials]).astype(np.float32)
     image *= 1 + np.where(head.brain, TEXTURE["brain"], TEXTURE["outside"]) * head.texture
-    box = ndimage.find_objects((labels > 0).astype(np.uint8))
-    for where in box:
-        grown = tuple(slice(max(s.start - 4, 0), s.stop + 4) for s in where)
-        paint_tumour(image[grown], labels[grown], head.texture[grown], signal)
+    paint_tumour(image, labels, head.texture, signal)
     return ndimage.gaussian_filter(image, 0.5)
 
 
 def paint_tumour(image: Array, labels: Array, texture: Array, signal: Mapping[str, float]) -> None:
-    """Mix the tumour's tissues into an image in place, with soft borders."""
+    """Mix the tumour's tissues into an image in place, with soft borders; looks at the tumour's box only."""
+    for box in ndimage.find_objects((labels > 0).astype(np.uint8)):
+        grown = tuple(slice(max(s.start - 4, 0), s.stop + 4) for s in box)
+        _paint(image[grown], labels[grown], texture[grown], signal)
+
+
+def _paint(image: Array, labels: Array, texture: Array, signal: Mapping[str, float]) -> None:
     for label in label_table():
         if (labels == label.value).any():
             share = ndimage.gaussian_filter((labels == label.value).astype(np.float32), 0.7)

@@ -91,12 +91,25 @@ def make_head(rng: np.random.Generator, resolution_mm: float = 1.5) -> Head:
     """
     affine, shape = head_grid(resolution_mm)
     points = template_points(affine, shape, rng)
-    brightness = sample_template(points)
-    brain = largest_part(ndimage.binary_fill_holes(brightness > 0.1))
-    brightness = sharpen(brightness, brain, 3.0 / resolution_mm)
+    brightness, brain = make_brain(points, resolution_mm)
     materials = outside_brain(points, brain, affine, rng)
     texture = smooth_noise(shape, (resolution_mm,) * 3, 1.5 * resolution_mm, rng)
     return Head(affine, brightness, brain, materials, texture)
+
+
+def make_brain(points: Array, resolution_mm: float) -> tuple[Array, Array]:
+    """Return the brightness of a brain, float32, and where it is, bool.
+
+    Parameters
+    ----------
+    points
+        From `template_points`, shape (3, x, y, z).
+    resolution_mm
+        Voxel edge of their grid.
+    """
+    brightness = sample_template(points)
+    brain = largest_part(ndimage.binary_fill_holes(brightness > 0.1))
+    return sharpen(brightness, brain, 3.0 / resolution_mm), brain
 
 
 def head_grid(resolution_mm: float) -> tuple[Array, tuple[int, int, int]]:

@@ -29,9 +29,7 @@ from gliaflow.simulate.heads import (
     TISSUE_BRIGHTNESS,
     Head,
     Material,
-    largest_part,
-    sample_template,
-    sharpen,
+    make_brain,
     template_points,
 )
 from gliaflow.simulate.tumours import TumourShape, grow, make_tumour, random_shape, region_volumes_ml
@@ -216,11 +214,10 @@ def make_stripped_head(grid: nib.Nifti1Image, rng: np.random.Generator) -> Head:
     """Make a subject's brain on a grid that is upright (RAS+, cubic voxels), in fluid and nothing else."""
     x, y, z = grid.shape
     resolution_mm = spacing_of(grid)[0]
-    brightness = sample_template(template_points(grid.affine, (x, y, z), rng))
-    brain = largest_part(ndimage.binary_fill_holes(brightness > 0.1))
+    brightness, brain = make_brain(template_points(grid.affine, (x, y, z), rng), resolution_mm)
     return Head(
         affine=grid.affine,
-        brightness=sharpen(brightness, brain, 3.0 / resolution_mm),
+        brightness=brightness,
         brain=brain,
         materials=np.full(brain.shape, Material.CSF, dtype=np.uint8),
         texture=smooth_noise(brain.shape, spacing_of(grid), 1.5 * resolution_mm, rng),
@@ -272,9 +269,7 @@ def scan(
     spacing = (head.resolution_mm,) * 3
     image = np.interp(head.brightness, TISSUE_BRIGHTNESS, [signal[tissue] for tissue in BRAIN_TISSUES])
     image = (image * (1 + TEXTURE["brain"] * head.texture)).astype(np.float32)
-    (box,) = ndimage.find_objects((labels > 0).astype(np.uint8))
-    box = tuple(slice(max(s.start - 4, 0), s.stop + 4) for s in box)
-    paint_tumour(image[box], labels[box], head.texture[box], signal)
+    paint_tumour(image, labels, head.texture, signal)
     image = ndimage.gaussian_filter(image, 0.5)
     image *= np.exp(site.bias * smooth_noise(image.shape, spacing, BIAS_MM, rng))
     seen = np.rint(add_scanner_effects(image, spacing, rng, noise=site.noise))

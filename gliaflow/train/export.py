@@ -11,11 +11,13 @@ import yaml
 
 from gliaflow.config.schema import read_yaml
 from gliaflow.images import write_bytes
+from gliaflow.nnunet.layout import FINAL
 from gliaflow.nnunet.manifest import Manifest, label_names
 from gliaflow.nnunet.package import write_package
 from gliaflow.sidecar import software_versions
 from gliaflow.train.card import model_card
 from gliaflow.train.fold import CONFIGURATION, read_json, read_plans
+from gliaflow.train.recipe import optional_sequences
 
 TABLE_HEAD = """\
 # The model table of the workflow with this model in front: snakemake --config models={path}
@@ -84,8 +86,7 @@ def checkpoints_of(trained: Trained) -> dict[str, Path]:
     """Return the checkpoint of each fold's selected network."""
     chosen = read_json(trained.selection)
     return {
-        fold: Path(trained.fold_folder.format(loss=loss, fold=fold)) / "checkpoint_final.pth"
-        for fold, loss in chosen.items()
+        fold: Path(trained.fold_folder.format(loss=loss, fold=fold)) / FINAL for fold, loss in chosen.items()
     }
 
 
@@ -110,7 +111,7 @@ def manifest_of(
     return Manifest(
         name=model["name"],
         sequences=sequences,
-        optional=sequences if recipe["sequence_dropout"] > 0 and len(sequences) > 1 else (),
+        optional=optional_sequences(recipe),
         regions=tuple(recipe["regions"]),
         labels=label_names(),
         atlas=atlas,

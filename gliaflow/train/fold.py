@@ -9,6 +9,7 @@ from typing import Any
 
 from gliaflow.images import write_bytes
 from gliaflow.nnunet.environment import prepare_nnunet
+from gliaflow.nnunet.layout import FINAL
 from gliaflow.train.recipe import Recipe, recipe_record
 
 CONFIGURATION = "3d_fullres"
@@ -63,7 +64,7 @@ def train_fold(
         torch.backends.cudnn.benchmark = True
         torch.set_num_threads(1)
 
-    from gliaflow.train.trainer import FINAL, FoldTrainer
+    from gliaflow.train.trainer import FoldTrainer
 
     plans, dataset = read_plans(preprocessed)
     split = read_json(splits)["splits"][fold]

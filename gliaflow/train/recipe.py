@@ -34,6 +34,18 @@ def recipe_keys() -> tuple[str, ...]:
     return tuple(field.name for field in fields(Recipe) if field.name != "seed")
 
 
+def optional_sequences(train: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the sequences that a session may lack for a model trained by these settings.
+
+    >>> optional_sequences({"sequences": ["t1c", "t2f"], "sequence_dropout": 0.2})
+    ('t1c', 't2f')
+    >>> optional_sequences({"sequences": ["t1c", "t2f"], "sequence_dropout": 0})
+    ()
+    """
+    sequences = tuple(train["sequences"])
+    return sequences if train["sequence_dropout"] > 0 and len(sequences) > 1 else ()
+
+
 def recipe_from(config: Mapping[str, Any], seed: int) -> Recipe:
     """Return the recipe that a config's section ``train`` describes.
 

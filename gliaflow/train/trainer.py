@@ -15,7 +15,7 @@ from gliaflow.train.losses import LOSSES, Float32
 from gliaflow.train.recipe import Recipe
 from gliaflow.train.sequence_dropout import SequenceDropout
 
-LATEST, FINAL = "checkpoint_latest.pth", "checkpoint_final.pth"
+LATEST = "checkpoint_latest.pth"
 
 
 class FoldTrainer(nnUNetTrainer):

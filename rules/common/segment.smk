@@ -66,6 +66,12 @@ def model_settings(wildcards):
     return settings_of(model_named(wildcards).kind)
 
 
+@cache
+def batch_numbers(cohort, model):
+    """The number of the job of each session, by its key."""
+    return {entry.key: number for number, those in enumerate(batches(cohort, model)) for entry in those}
+
+
 def batch_of(entry):
     """The folder that a session's members share with those of others, or None where it has one of its own.
 
@@ -74,8 +80,7 @@ def batch_of(entry):
     model = model_of(entry)
     if SHARED == 1 or model.kind != "nnunet":
         return None
-    sessions = batches(entry.cohort, model.name)
-    number = next(k for k, those in enumerate(sessions) if entry in those)
+    number = batch_numbers(entry.cohort, model.name)[entry.key]
     folder = BATCH.format(cohort=entry.cohort, model=model.name, batch=number)
     failed = Path(folder, SHARED_NAME.format(subject=entry.subject, session=entry.session), FAILED)
     return None if failed.exists() else folder

@@ -15,7 +15,7 @@ from gliaflow.errors import ConfigError
 from gliaflow.preprocess.hdbet_weights import check_weights
 from gliaflow.segment.names import FAILED
 from gliaflow.train.cohort import training_sessions
-from gliaflow.train.recipe import recipe_keys
+from gliaflow.train.recipe import optional_sequences, recipe_keys
 from gliaflow.train.splits import make_folds
 
 set_bids_spec("v0_11_0")

@@ -110,8 +110,3 @@ def of_folds(*patterns):
 
 def inference_settings(*keys):
     return {key: config["segment"][key] for key in ("tta", "step", "cpu_precision", *keys)}
-
-
-def left_out(wildcards):
-    """The sequences that a model of the training may lack, each of which it is scored without."""
-    return TRAIN["sequences"] if TRAIN["sequence_dropout"] > 0 and len(TRAIN["sequences"]) > 1 else []

@@ -14,16 +14,19 @@ from gliaflow.nnunet.manifest import Manifest, label_names
 CONFIGURATION = "3d_fullres"
 SEQUENCES = ("t1c", "t2f")
 RESAMPLING = {"is_seg": False, "order": 1, "order_z": 0, "force_separate_z": None}
-ARCHITECTURE = {
-    "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
-    "arch_kwargs": {
-        "n_stages": 2,
-        "features_per_stage": [2, 4],
+
+
+def architecture(widths, convolutions=1):
+    """Describe a plain U-Net as plans.json does: the width of each stage, and the convolutions in each."""
+    stages = len(widths)
+    network = {
+        "n_stages": stages,
+        "features_per_stage": widths,
         "conv_op": "torch.nn.modules.conv.Conv3d",
-        "kernel_sizes": [[3, 3, 3], [3, 3, 3]],
-        "strides": [[1, 1, 1], [2, 2, 2]],
-        "n_conv_per_stage": [1, 1],
-        "n_conv_per_stage_decoder": [1],
+        "kernel_sizes": [[3, 3, 3]] * stages,
+        "strides": [[1, 1, 1], *[[2, 2, 2]] * (stages - 1)],
+        "n_conv_per_stage": [convolutions] * stages,
+        "n_conv_per_stage_decoder": [convolutions] * (stages - 1),
         "conv_bias": True,
         "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
         "norm_op_kwargs": {"eps": 1e-5, "affine": True},
@@ -31,38 +34,48 @@ ARCHITECTURE = {
         "dropout_op_kwargs": None,
         "nonlin": "torch.nn.LeakyReLU",
         "nonlin_kwargs": {"inplace": True},
-    },
-    "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
-}
-PLANS = {
-    "dataset_name": "Dataset001_Tiny",
-    "plans_name": "nnUNetPlans",
-    "image_reader_writer": "SimpleITKIO",
-    "transpose_forward": [0, 1, 2],
-    "transpose_backward": [0, 1, 2],
-    "configurations": {
-        CONFIGURATION: {
-            "data_identifier": "tiny",
-            "preprocessor_name": "DefaultPreprocessor",
-            "batch_size": 2,
-            "patch_size": [16, 16, 16],
-            "spacing": [1.0, 1.0, 1.0],
-            "normalization_schemes": ["ZScoreNormalization", "ZScoreNormalization"],
-            "use_mask_for_norm": [True, True],
-            "resampling_fn_data": "resample_data_or_seg_to_shape",
-            "resampling_fn_seg": "resample_data_or_seg_to_shape",
-            "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
-            "resampling_fn_data_kwargs": RESAMPLING,
-            "resampling_fn_seg_kwargs": RESAMPLING | {"is_seg": True},
-            "resampling_fn_probabilities_kwargs": RESAMPLING,
-            "architecture": ARCHITECTURE,
-            "batch_dice": False,
-        }
-    },
-    "experiment_planner_used": "ExperimentPlanner",
-    "label_manager": "LabelManager",
-    "foreground_intensity_properties_per_channel": {"0": {}, "1": {}},
-}
+    }
+    return {
+        "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
+        "arch_kwargs": network,
+        "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
+    }
+
+
+def make_plans(network, *, channels, patch, spacing, masked):
+    """Make the content of plans.json: cubic patch, cubic voxels in mm, normalised inside the brain or not."""
+    configuration = {
+        "data_identifier": "tiny",
+        "preprocessor_name": "DefaultPreprocessor",
+        "batch_size": 2,
+        "patch_size": [patch] * 3,
+        "spacing": [spacing] * 3,
+        "normalization_schemes": ["ZScoreNormalization"] * channels,
+        "use_mask_for_norm": [masked] * channels,
+        "resampling_fn_data": "resample_data_or_seg_to_shape",
+        "resampling_fn_seg": "resample_data_or_seg_to_shape",
+        "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
+        "resampling_fn_data_kwargs": RESAMPLING,
+        "resampling_fn_seg_kwargs": RESAMPLING | {"is_seg": True},
+        "resampling_fn_probabilities_kwargs": RESAMPLING,
+        "architecture": network,
+        "batch_dice": False,
+    }
+    return {
+        "dataset_name": "Dataset001_Tiny",
+        "plans_name": "nnUNetPlans",
+        "image_reader_writer": "SimpleITKIO",
+        "transpose_forward": [0, 1, 2],
+        "transpose_backward": [0, 1, 2],
+        "configurations": {CONFIGURATION: configuration},
+        "experiment_planner_used": "ExperimentPlanner",
+        "label_manager": "LabelManager",
+        "foreground_intensity_properties_per_channel": {str(channel): {} for channel in range(channels)},
+    }
+
+
+ARCHITECTURE = architecture([2, 4])
+PLANS = make_plans(ARCHITECTURE, channels=2, patch=16, spacing=1.0, masked=True)
 DATASET = {
     "channel_names": {"0": "t1c", "1": "t2f"},
     "labels": {"background": 0, "WT": [1, 2, 3], "TC": [1, 3], "ET": [3]},

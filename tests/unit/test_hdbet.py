@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from nnunet_files import architecture, make_plans
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
@@ -14,58 +15,7 @@ from gliaflow.images import data_of, new_image, same_grid
 from gliaflow.preprocess.hdbet import extract_with_hdbet
 from gliaflow.preprocess.hdbet_weights import CHECKPOINT, check_weights, missing_weights
 
-RESAMPLING = {"is_seg": False, "order": 1, "order_z": 0, "force_separate_z": None}
-ARCHITECTURE = {
-    "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
-    "arch_kwargs": {
-        "n_stages": 2,
-        "features_per_stage": [2, 4],
-        "conv_op": "torch.nn.modules.conv.Conv3d",
-        "kernel_sizes": [[3, 3, 3], [3, 3, 3]],
-        "strides": [[1, 1, 1], [2, 2, 2]],
-        "n_conv_per_stage": [1, 1],
-        "n_conv_per_stage_decoder": [1],
-        "conv_bias": True,
-        "norm_op": "torch.nn.modules.instancenorm.InstanceNorm3d",
-        "norm_op_kwargs": {"eps": 1e-5, "affine": True},
-        "dropout_op": None,
-        "dropout_op_kwargs": None,
-        "nonlin": "torch.nn.LeakyReLU",
-        "nonlin_kwargs": {"inplace": True},
-    },
-    "_kw_requires_import": ["conv_op", "norm_op", "dropout_op", "nonlin"],
-}
-CONFIGURATION = {
-    "data_identifier": "tiny",
-    "preprocessor_name": "DefaultPreprocessor",
-    "batch_size": 2,
-    "patch_size": [32, 32, 32],
-    "median_image_size_in_voxels": [32, 32, 32],
-    "spacing": [3.0, 3.0, 3.0],
-    "normalization_schemes": ["ZScoreNormalization"],
-    "use_mask_for_norm": [False],
-    "resampling_fn_data": "resample_data_or_seg_to_shape",
-    "resampling_fn_seg": "resample_data_or_seg_to_shape",
-    "resampling_fn_probabilities": "resample_data_or_seg_to_shape",
-    "resampling_fn_data_kwargs": RESAMPLING,
-    "resampling_fn_seg_kwargs": RESAMPLING | {"is_seg": True},
-    "resampling_fn_probabilities_kwargs": RESAMPLING,
-    "architecture": ARCHITECTURE,
-    "batch_dice": False,
-}
-PLANS = {
-    "dataset_name": "Dataset001_Tiny",
-    "plans_name": "nnUNetPlans",
-    "original_median_spacing_after_transp": [3.0, 3.0, 3.0],
-    "original_median_shape_after_transp": [32, 32, 32],
-    "image_reader_writer": "SimpleITKIO",
-    "transpose_forward": [0, 1, 2],
-    "transpose_backward": [0, 1, 2],
-    "configurations": {"3d_fullres": CONFIGURATION},
-    "experiment_planner_used": "ExperimentPlanner",
-    "label_manager": "LabelManager",
-    "foreground_intensity_properties_per_channel": {"0": {}},
-}
+PLANS = make_plans(architecture([2, 4]), channels=1, patch=32, spacing=3.0, masked=False)
 DATASET = {
     "channel_names": {"0": "MRI"},
     "labels": {"background": 0, "brain": 1},
