@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report test lint unit workflow e2e clean
+.PHONY: help setup demo report test lint unit workflow e2e models clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,17 @@ workflow: .venv/ready
 
 e2e: .venv/ready
 	$(BIN)/pytest tests/e2e
+
+COHORTS := training/cohorts
+SIMULATE := $(BIN)/python -m gliaflow.simulate
+
+models: .venv/ready ## train the default models anew, from nothing, on generated cohorts (hours; docs/models.md)
+	$(SIMULATE).whole_heads $(COHORTS)/heads --jobs $(CORES) --subjects 180 --seed 11
+	$(SIMULATE).labelled $(COHORTS)/tumours --jobs $(CORES) --subjects 280 --seed 21 --cohort tumours --sites 12 --healthy 0.06 --randomised 0.3
+	$(BIN)/snakemake --cores $(CORES) --configfile config/recipes/brain.yaml train
+	$(BIN)/snakemake --cores $(CORES) --configfile config/recipes/tumour.yaml train
+	@echo
+	@echo "To use them: copy training/gliaflow*/gliaflow*.zip and *.md to resources/models, and their sha256 to config/models.yaml"
 
 clean: ## remove the demonstration and the environment, and nothing else
 	rm -rf .venv demo results/demo logs/*/demo logs/simulate benchmarks/*/demo benchmarks/simulate report.html

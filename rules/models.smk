@@ -32,8 +32,8 @@ rule fetch_model:
         "../envs/imaging.yaml"
     params:
         name="fetch_model {model}",
-        url=lambda wildcards: model_named(wildcards).url,
-        sha256=lambda wildcards: model_named(wildcards).sha256,
+        url=lambda wildcards: fetchable(wildcards).url,
+        sha256=lambda wildcards: fetchable(wildcards).sha256,
     script:
         "../scripts/fetch_model.py"
 

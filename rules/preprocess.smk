@@ -35,6 +35,7 @@ rule brain_mask:
         benchmark_path("brain_mask")
     conda:
         "../envs/network.yaml"
+    threads: brain_threads
     resources:
         mem_mb=memory(3000),
         runtime=30,
@@ -42,6 +43,7 @@ rule brain_mask:
     params:
         name=job_name,
         method=brain_method,
+        model=brain_entry,
         given_cell=given_mask_cell,
         sequences=lambda wildcards: session_of(wildcards).expected,
         reference=reference,

@@ -3,10 +3,34 @@ rule train:
         PACKAGE,
 
 
+rule train_take:
+    input:
+        files=take_files,
+        atlas=take_atlas,
+    output:
+        directory(TAKEN),
+    log:
+        training_log("train_take"),
+    benchmark:
+        training_benchmark("train_take")
+    conda:
+        "../envs/imaging.yaml"
+    threads: TRAIN["threads"]
+    resources:
+        mem_mb=memory_by_threads(2000),
+        runtime=240,
+    params:
+        name="train_take",
+        target=TRAIN["target"],
+        tasks=take_tasks,
+        spacing_mm=TRAIN["spacing_mm"] if TRAIN["target"] == "brain" else None,
+    script:
+        "../scripts/train_take.py"
+
+
 rule train_dataset:
     input:
-        images=training_images,
-        labels=training_labels,
+        training_files,
     output:
         raw=directory(RAW),
         sessions=f"{TRAINING}/sessions.tsv",
@@ -78,6 +102,7 @@ rule train_fold:
         cases=PREPROCESSED,
         plans=PLAN_FILES,
         raw=RAW,
+        start=start_package,
     output:
         checkpoint=f"{FOLD}/checkpoint_final.pth",
         progress=report(
@@ -110,9 +135,7 @@ rule train_validate:
     input:
         checkpoint=f"{FOLD}/checkpoint_final.pth",
         plans=PLAN_FILES,
-        images=fold_images,
-        labels=fold_labels,
-        masks=fold_masks,
+        files=fold_files,
     output:
         probabilities=directory(OUT_OF_FOLD),
         scores=f"{FOLD}/scores.tsv",
@@ -170,7 +193,7 @@ rule train_tune:
     input:
         selection=f"{TRAINING}/selection.json",
         probabilities=of_folds(OUT_OF_FOLD),
-        labels=training_labels,
+        labels=trained_labels,
     output:
         f"{TRAINING}/postprocess.json",
     log:
@@ -184,7 +207,7 @@ rule train_tune:
         runtime=120,
     params:
         name="train_tune",
-        cases=lambda wildcards: training_cases(),
+        cases=lambda wildcards: trained_cases(),
         out_of_fold=lambda wildcards: OUT_OF_FOLD,
         regions=TRAIN["regions"],
         rule=TRAIN["tuning_rule"],
@@ -203,6 +226,7 @@ rule train_export:
         table=f"{TRAINING}/cross_validation.tsv",
         missing=f"{TRAINING}/missing_sequences.tsv",
         sessions=f"{TRAINING}/sessions.tsv",
+        start=start_package,
     output:
         package=PACKAGE,
         table=f"{TRAINING}/models.yaml",
@@ -219,11 +243,11 @@ rule train_export:
     params:
         name="train_export",
         fold=lambda wildcards: FOLD,
-        model={key: TRAIN[key] for key in ("name", "description", "licence", "losses")},
-        recipe=recipe(*recipe_keys()),
+        model={key: TRAIN[key] for key in ("name", "description", "data", "licence")},
+        recipe=recipe("folds", *recipe_keys()),
         seed=config["seed"],
-        atlas=ATLAS,
-        n4={sequence: PREPROCESS["n4"][sequence] for sequence in TRAIN["sequences"]},
+        atlas="none" if TRAIN["target"] == "brain" else ATLAS,
+        n4={s: word for s, word in PREPROCESS["n4"].items() if s in TRAIN["sequences"]},
         others=other_models,
         inference=inference_settings() | {"method": config["fuse"]["method"]},
     script:

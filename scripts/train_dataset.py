@@ -2,7 +2,7 @@ from pathlib import Path
 
 from gliaflow.job import job
 from gliaflow.tables import write_table
-from gliaflow.train.dataset import SESSION_COLUMNS, case_of, write_dataset
+from gliaflow.train.dataset import SESSION_COLUMNS, case_of, session_rows, write_dataset
 
 with job(snakemake.log[0], snakemake.params.name):
     params = snakemake.params
@@ -12,5 +12,4 @@ with job(snakemake.log[0], snakemake.params.name):
         sequences=params.recipe["sequences"],
         regions=params.recipe["regions"],
     )
-    rows = [{column: case[column] for column in SESSION_COLUMNS} for case in params.cases]
-    write_table(snakemake.output.sessions, rows, SESSION_COLUMNS)
+    write_table(snakemake.output.sessions, session_rows(params.cases), SESSION_COLUMNS)

@@ -24,4 +24,5 @@ with job(snakemake.log[0], snakemake.params.name):
         atlas=params.atlas,
         n4=params.n4,
         others=Path(params.others),
+        start=Path(given.start[0]) if given.start else None,
     )

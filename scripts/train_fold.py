@@ -16,4 +16,5 @@ with job(snakemake.log[0], snakemake.params.name):
         loss=snakemake.wildcards.loss,
         recipe=recipe_from(snakemake.params.recipe | untracked, snakemake.params.seed),
         threads=snakemake.threads,
+        start=Path(snakemake.input.start[0]) if snakemake.input.start else None,
     )

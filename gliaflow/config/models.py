@@ -1,15 +1,18 @@
 """The model table: what may segment a session, and where the weights come from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gliaflow.config.mistakes import Mistakes, listing, nearest, show
-from gliaflow.config.schema import complete, load_schema, read_yaml, violations
+from gliaflow.config.schema import FOLDER, complete, load_schema, read_yaml, violations
 from gliaflow.config.settings import key_name
 from gliaflow.errors import ConfigError
+
+SHIPPED_TABLE = FOLDER.parent / "models.yaml"
+"""The model table that comes with the workflow."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,12 @@ class Model:
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of a brain extraction; the fields are the keys of the table."""
+    """What finds the brain; the fields are the keys of the table."""
 
     name: str
+    kind: str
     description: str
+    path: Path | None
     url: str | None
     sha256: str | None
     licence: str
@@ -69,7 +74,7 @@ def read_models(path: Path, *, check_paths: bool = True) -> ModelTable:
     Parameters
     ----------
     path
-        YAML; a model's package or folder is relative to it.
+        YAML; for the paths in it see `find_package`.
     check_paths
         Whether the models' files have to exist.
 
@@ -84,68 +89,115 @@ def read_models(path: Path, *, check_paths: bool = True) -> ModelTable:
         where = f"{path}, {key_name(violation.path)}: {show(violation.value)}"
         mistakes.add(where, violation.what, violation.fix)
     mistakes.stop_if_any()
-    models = tuple(_model(entry, path.parent) for entry in content["segmentation"])
-    _check_origins(path, models, mistakes, check_paths=check_paths)
-    for key in ("segmentation", "brain_extraction"):
-        _check_names(f"{path}, {key}", [entry["name"] for entry in content[key]], mistakes)
+    models = tuple(Model(**_entry(entry, path.parent)) for entry in content["segmentation"])
+    weights = tuple(Weights(**_entry(entry, path.parent)) for entry in content["brain_extraction"])
+    parts: dict[str, tuple[Model | Weights, ...]] = {"segmentation": models, "brain_extraction": weights}
+    for key, entries in parts.items():
+        for entry in entries:
+            _check_origin(f"{path}, {key}, model {entry.name}", entry, mistakes, check_paths=check_paths)
+    _check_names(path, parts, mistakes)
     mistakes.stop_if_any()
-    return ModelTable(models, tuple(Weights(**entry) for entry in content["brain_extraction"]))
+    return ModelTable(models, weights)
 
 
-def choose_model(
-    models: ModelTable, sequences: AbstractSet[str], preferred: Sequence[str] | None = None
-) -> Model | None:
-    """Return the first model whose sequences are all there, or None.
+def with_brains_of(models: ModelTable, other: ModelTable) -> ModelTable:
+    """Return a table whose brain extraction also has the entries of another one, unless a name is taken."""
+    taken = {model.name for model in models.segmentation} | {entry.name for entry in models.brain_extraction}
+    more = tuple(entry for entry in other.brain_extraction if entry.name not in taken)
+    return replace(models, brain_extraction=(*models.brain_extraction, *more))
 
-    Parameters
-    ----------
-    models
-        The model table, whose segmentation models are asked.
-    sequences
-        What the session has.
-    preferred
-        Names, first choice first; None or empty stands for all models in the table's order.
+
+def named_models(models: ModelTable, names: Sequence[str]) -> tuple[Model, ...]:
+    """Return the segmentation models of these names, in the order of the names.
 
     Raises
     ------
     ConfigError
-        A preferred name is not in the table.
+        A name is not in the table.
     """
     by_name = {model.name: model for model in models.segmentation}
-    for name in preferred or ():
+    for name in names:
         if name not in by_name:
             guess = nearest(name, by_name)
             known = listing(by_name, "and") if by_name else "none"
             fix = f"did you mean {guess}?" if guess else f"the models there are: {known}"
             raise ConfigError(f"config, segment.models: {name!r}: is not in the model table; {fix}")
-    candidates = [by_name[name] for name in preferred] if preferred else models.segmentation
+    return tuple(by_name[name] for name in names)
+
+
+def choose_model(candidates: Iterable[Model], sequences: AbstractSet[str]) -> Model | None:
+    """Return the first model whose sequences are all there, or None.
+
+    Parameters
+    ----------
+    candidates
+        First choice first.
+    sequences
+        What the session has.
+    """
     return next((model for model in candidates if model.takes(sequences)), None)
 
 
-def _model(entry: Mapping[str, Any], folder: Path) -> Model:
-    path = (folder / entry["path"]).absolute() if entry["path"] else None
-    lists = {key: tuple(entry[key]) for key in ("sequences", "optional", "regions")}
-    return Model(**{**entry, **lists, "path": path})
+def brain_model(models: ModelTable, name: str) -> Weights:
+    """Return the entry of the network that finds the brain.
+
+    Raises
+    ------
+    ConfigError
+        The table has no entry of this name, or it is no package.
+    """
+    networks = {entry.name: entry for entry in models.brain_extraction if entry.kind == "nnunet"}
+    if name not in networks:
+        known = f"write one of {listing(networks)}, or" if networks else "add one, or"
+        raise ConfigError(
+            f"config, preprocess.brain_extraction.model: {name!r}: is no package (kind: nnunet) under "
+            f"brain_extraction in the model table; {known} use method: embedded"
+        )
+    return networks[name]
 
 
-def _check_origins(table: Path, models: Sequence[Model], mistakes: Mistakes, *, check_paths: bool) -> None:
-    for model in models:
-        where = f"{table}, segmentation, model {model.name}"
-        if model.kind == "nnunet" and (model.path is None) == (model.url is None):
-            mistakes.add(where, "a trained model has either a path or a url", "write one of the two")
-        if stray := sorted(set(model.optional) - set(model.sequences)):
-            mistakes.add(
-                f"{where}, optional: {listing(stray, 'and')}", "is none of its sequences", "correct it"
-            )
-        if model.url and not model.sha256:
-            fix = "write the 64 characters that sha256sum prints for the file, in quotation marks"
-            mistakes.add(where, "sha256 is missing, and a model that is fetched needs one", fix)
-        if check_paths and model.path and not model.path.exists():
-            mistakes.add(where, f"path leads to {model.path}, which is not there", "correct the path")
+def _entry(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the fields of an entry: lists as tuples, the path found."""
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return fields | {"path": find_package(entry["path"], folder) if entry["path"] else None}
 
 
-def _check_names(where: str, names: Sequence[str], mistakes: Mistakes) -> None:
-    folded = [name.casefold() for name in names]
-    for position, name in enumerate(names):
-        if name.casefold() in folded[:position]:
-            mistakes.add(f"{where} (entry {position + 1}).name: {name!r}", "is taken", "write another name")
+def find_package(path: str, folder: Path) -> Path:
+    """Return where a path of a model table lies.
+
+    Parameters
+    ----------
+    path
+        As written in the table.
+    folder
+        The table's; what is not there is looked for where the workflow's own table lies, so that a copy of
+        that table elsewhere still leads to the models that come with the workflow.
+    """
+    beside, shipped = (folder / path).absolute(), SHIPPED_TABLE.parent / path
+    return shipped.resolve() if shipped.exists() and not beside.exists() else beside
+
+
+def _check_origin(where: str, model: Model | Weights, mistakes: Mistakes, *, check_paths: bool) -> None:
+    if model.kind == "nnunet" and (model.path is None) == (model.url is None):
+        mistakes.add(where, "a trained model has either a path or a url", "write one of the two")
+    if model.kind == "hd-bet" and model.path:
+        fix = "write the folder into preprocess.brain_extraction.weights of the config"
+        mistakes.add(where, "the weights of hd-bet have no path here", fix)
+    if isinstance(model, Model) and (stray := sorted(set(model.optional) - set(model.sequences))):
+        mistakes.add(f"{where}, optional: {listing(stray, 'and')}", "is none of its sequences", "correct it")
+    if model.kind != "hd-bet" and model.url and not model.sha256:
+        fix = "write the 64 characters that sha256sum prints for the file, in quotation marks"
+        mistakes.add(where, "sha256 is missing, and a model that is fetched needs one", fix)
+    if check_paths and model.path and not model.path.exists():
+        mistakes.add(where, f"path leads to {model.path}, which is not there", "correct the path")
+
+
+def _check_names(table: Path, parts: Mapping[str, Sequence[Model | Weights]], mistakes: Mistakes) -> None:
+    """Check that no name comes twice, whatever its case: fetched files are named after the models."""
+    taken = set()
+    for key, entries in parts.items():
+        for position, entry in enumerate(entries):
+            if entry.name.casefold() in taken:
+                where = f"{table}, {key} (entry {position + 1}).name: {entry.name!r}"
+                mistakes.add(where, "is taken", "write another name")
+            taken.add(entry.name.casefold())

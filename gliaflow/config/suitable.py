@@ -4,11 +4,44 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gliaflow.config.mistakes import Mistakes, listing, nearest, show
-from gliaflow.config.models import Model
+from gliaflow.config.models import Model, ModelTable, Weights, named_models
 from gliaflow.config.session import Session
 from gliaflow.errors import ConfigError
 from gliaflow.fetch import sha256_of
-from gliaflow.nnunet.manifest import Manifest, differences, read_manifest
+from gliaflow.nnunet.manifest import Manifest, check_target, differences, read_manifest
+from gliaflow.nnunet.targets import BRAIN, TUMOUR
+
+
+def candidate_models(models: ModelTable, config: Mapping[str, Any]) -> tuple[Model, ...]:
+    """Return the models that sessions may be given to, first choice first.
+
+    Parameters
+    ----------
+    models
+        The model table.
+    config
+        From ``complete_config``. Where ``segment.models`` names models it is these, else those of the table
+        that were trained in the config's atlas and for its use of N4.
+
+    Raises
+    ------
+    ConfigError
+        A name is not in the table.
+    """
+    names = config["segment"]["models"]
+    return (
+        named_models(models, names)
+        if names
+        else tuple(m for m in models.segmentation if not misfits(m, config))
+    )
+
+
+def misfits(model: Model, config: Mapping[str, Any]) -> list[str]:
+    """Return a line for each setting of the config that the model was not trained for."""
+    mistakes = Mistakes()
+    _check_atlas(f"model {model.name}", model, config, mistakes)
+    _check_n4(f"model {model.name}", model, config, mistakes)
+    return mistakes.lines
 
 
 def check_models(models: Iterable[Model], config: Mapping[str, Any], *, check_files: bool = True) -> None:
@@ -30,11 +63,23 @@ def check_models(models: Iterable[Model], config: Mapping[str, Any], *, check_fi
     """
     mistakes = Mistakes()
     for model in models:
-        where = f"model {model.name}"
-        _check_atlas(where, model, config, mistakes)
-        _check_n4(where, model, config, mistakes)
-        if check_files and model.path:
-            _check_files(where, model, config, mistakes)
+        mistakes.lines += misfits(model, config)
+        manifest = _checked_package(model, TUMOUR, mistakes) if check_files else None
+        if manifest:
+            _check_stated(f"model {model.name}", model, manifest, config, mistakes)
+    mistakes.stop_if_any()
+
+
+def check_brain_model(model: Weights) -> None:
+    """Check that the package of a brain extraction is the one of the model table, and finds brains.
+
+    Raises
+    ------
+    ConfigError
+        It is another file, is damaged, or was trained for something else.
+    """
+    mistakes = Mistakes()
+    _checked_package(model, BRAIN, mistakes)
     mistakes.stop_if_any()
 
 
@@ -99,24 +144,29 @@ def _check_n4_of(
         mistakes.add(where, what, fix)
 
 
-def _check_files(where: str, model: Model, config: Mapping[str, Any], mistakes: Mistakes) -> None:
-    assert model.path is not None
+def _checked_package(model: Model | Weights, target: str, mistakes: Mistakes) -> Manifest | None:
+    """Return the manifest of a package that is here and is right; None for a public model."""
+    if model.path is None:
+        return None
+    where = f"model {model.name}"
+    if not model.path.exists():
+        mistakes.add(where, f"path leads to {model.path}, which is not there", "correct the path")
+        return None
     if model.sha256 and model.path.is_dir():
-        mistakes.add(
-            where, f"{model.path} is a folder, and a sha256 belongs to a .zip", "take the sha256 out"
-        )
-        return
+        what = f"{model.path} is a folder, and a sha256 belongs to a .zip"
+        mistakes.add(where, what, "take the sha256 out")
+        return None
     if model.sha256 and (found := sha256_of(model.path)) != model.sha256:
         fix = "get the file again, or correct the model table"
         mistakes.add(where, f"{model.path} has the sha256 {found}, not {model.sha256}", fix)
-        return
+        return None
     try:
         manifest = read_manifest(model.path)
+        check_target(manifest, target, model.path)
     except ConfigError as error:
         mistakes.add(where, str(error))
-        return
-    if manifest:
-        _check_stated(where, model, manifest, config, mistakes)
+        return None
+    return manifest
 
 
 def _check_stated(

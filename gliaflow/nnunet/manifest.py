@@ -12,6 +12,7 @@ from gliaflow.config.schema import Checker
 from gliaflow.errors import ConfigError
 from gliaflow.labels import REGIONS, SEQUENCES, label_table
 from gliaflow.nnunet.archive import Archive, open_archive
+from gliaflow.nnunet.targets import ANY_SEQUENCE, BRAIN, TARGETS, TUMOUR, target_of
 
 FORMAT = 1
 MANIFEST = "gliaflow.json"
@@ -27,15 +28,15 @@ class Manifest:
     name
         Of the model.
     sequences
-        In the order of the channels.
+        In the order of the channels; ``any`` alone for a network that takes any one sequence.
     optional
         Which of them may be missing, because the model was trained with sequence dropout.
     regions
-        What the model determines, in the order of its heads.
+        What the model determines, in the order of its heads; ``brain`` alone for brain extraction.
     labels
         Value to name, as :func:`label_names` gives them at the time of the export.
     atlas
-        Name of the atlas that it was trained in, or ``any``.
+        Name of the atlas that it was trained in, or ``any``; ``none`` for brain extraction.
     spacing_mm
         Voxel size that the network works at, along x, y, z.
     n4
@@ -48,6 +49,8 @@ class Manifest:
         Of the weights, an SPDX identifier where there is one.
     files
         sha256 of every other file of the package, by its name.
+    target
+        ``tumour``, or ``brain`` for brain extraction.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Manifest:
     cross_validation: Mapping[str, Any]
     licence: str
     files: Mapping[str, str] = field(default_factory=dict)
+    target: str = TUMOUR
 
 
 def _some_of(words: tuple[str, ...], least: int) -> dict[str, Any]:
@@ -79,9 +83,9 @@ SPACING = {
 PROPERTIES: Mapping[str, Mapping[str, Any]] = {
     "format": {"const": FORMAT},
     "name": TEXT,
-    "sequences": _some_of(SEQUENCES, 1),
+    "sequences": _some_of((*SEQUENCES, ANY_SEQUENCE), 1),
     "optional": _some_of(SEQUENCES, 0),
-    "regions": _some_of(REGIONS, 1),
+    "regions": _some_of((*REGIONS, BRAIN), 1),
     "labels": {"type": "object"},
     "atlas": TEXT,
     "spacing_mm": SPACING,
@@ -98,21 +102,26 @@ PROPERTIES: Mapping[str, Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     },
+    "target": {"enum": list(TARGETS)},
 }
 SCHEMA = {
     "type": "object",
     "properties": PROPERTIES,
-    "required": list(PROPERTIES),
+    "required": [key for key in PROPERTIES if key != "target"],
     "additionalProperties": False,
 }
 
 
-def label_names() -> dict[str, str]:
+def label_names(target: str = TUMOUR) -> dict[str, str]:
     """Return the names of the label values, as a manifest states them.
 
     >>> label_names()
     {'1': 'necrotic core', '2': 'oedema', '3': 'enhancing', '4': 'resection cavity'}
+    >>> label_names("brain")
+    {'1': 'brain'}
     """
+    if target == BRAIN:
+        return {"1": "brain"}
     return {str(label.value): label.name for label in label_table()}
 
 
@@ -164,7 +173,14 @@ class Stated(Protocol):
 
 
 def differences(table: Stated, manifest: Manifest) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Return where a model table and a manifest differ: the key, and what each of them says."""
+    """Return where a model table and a manifest differ: the key, and what each of them says.
+
+    Raises
+    ------
+    ConfigError
+        The package finds no tumour.
+    """
+    check_target(manifest, TUMOUR, manifest.name)
     pairs = [
         ("sequences", table.sequences, manifest.sequences),
         ("optional", tuple(sorted(table.optional)), tuple(sorted(manifest.optional))),
@@ -172,6 +188,37 @@ def differences(table: Stated, manifest: Manifest) -> list[tuple[str, tuple[str,
         ("atlas", (table.atlas,), (table.atlas if table.atlas == "any" else manifest.atlas,)),
     ]
     return [(key, ours, theirs) for key, ours, theirs in pairs if ours != theirs]
+
+
+def check_target(manifest: Manifest | None, target: str, where: str | Path) -> None:
+    """Check that a package was trained for what it is to be used for.
+
+    Parameters
+    ----------
+    manifest
+        Of the package; None for a public model, which finds tumours.
+    target
+        ``tumour`` or ``brain``.
+    where
+        The file or the model, for errors.
+
+    Raises
+    ------
+    ConfigError
+        It was trained for something else; says under which key of the model table it belongs.
+    """
+    found = manifest.target if manifest else TUMOUR
+    if found == target:
+        return
+    if target == BRAIN:
+        raise ConfigError(
+            f"{where}: is no model of brain extraction; list it under segmentation in the model table, and "
+            "name a package that was trained with train.target: brain"
+        )
+    raise ConfigError(
+        f"{where}: is a model of brain extraction and finds no tumour; list it under brain_extraction in the "
+        "model table"
+    )
 
 
 def manifest_name(archive: Archive) -> str | None:
@@ -224,17 +271,30 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
     if wrong is not None:
         key = ".".join(map(str, wrong.absolute_path))
         raise ConfigError(f"{where}{key and f', {key}'}: {wrong.message}; export the model again")
-    if values["labels"] != label_names():
+    target = values.get("target", TUMOUR)
+    if values["labels"] != label_names(target):
         raise ConfigError(
             f"{where}: wrong label table: the model was exported with {values['labels']}, and "
-            f"resources/labels.tsv has {label_names()}; use the release of gliaflow that wrote it"
+            f"resources/labels.tsv has {label_names(target)}; use the release of gliaflow that wrote it"
         )
+    _check_one_target(values, target, where)
     if unknown := sorted(set(values["optional"]) - set(values["sequences"])):
         raise ConfigError(
             f"{where}, optional: {', '.join(unknown)} is not among sequences; export the model again"
         )
     lists = {key: tuple(values[key]) for key in ("sequences", "optional", "regions", "spacing_mm")}
     return Manifest(**{key: value for key, value in values.items() if key != "format"} | lists)
+
+
+def _check_one_target(values: Mapping[str, Any], target: str, where: str) -> None:
+    """Check that regions and sequences are those of the target: ``brain`` and ``any`` stand alone."""
+    sequences, regions = values["sequences"], values["regions"]
+    takes_any = sequences == [ANY_SEQUENCE] or ANY_SEQUENCE not in sequences
+    if target_of(regions) != target or (target == TUMOUR and BRAIN in regions) or not takes_any:
+        raise ConfigError(
+            f"{where}: has the target {target}, the regions {regions} and the sequences {sequences}, which "
+            "do not go together; export the model again"
+        )
 
 
 def read_json(content: bytes, where: str) -> dict[str, Any]:

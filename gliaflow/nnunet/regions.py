@@ -8,7 +8,8 @@ import numpy as np
 
 from gliaflow.errors import ConfigError
 from gliaflow.images import Array
-from gliaflow.labels import CONVENTIONS, label_table, region_labels
+from gliaflow.labels import CONVENTIONS, label_table
+from gliaflow.nnunet.targets import region_values
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def region_map(dataset: Mapping[str, Any], regions: Sequence[str], convention: s
     dataset
         Content of ``dataset.json``: ``labels`` maps names to a value or, for regions, a list of values.
     regions
-        Which are wanted, in this order.
+        Which are wanted, in this order: those of a tumour, or ``brain``.
     convention
         What the values mean, a key of `gliaflow.labels.CONVENTIONS`.
 
@@ -122,7 +123,7 @@ def _converted(values: Sequence[int], convention: str) -> frozenset[int]:
 
 
 def _head_of(region: str, heads: Sequence[frozenset[int]]) -> int:
-    wanted = frozenset(region_labels(region))
+    wanted = frozenset(region_values(region))
     for candidates in (heads, [head - _in_no_region() for head in heads]):
         if wanted in candidates:
             return candidates.index(wanted)
@@ -130,7 +131,7 @@ def _head_of(region: str, heads: Sequence[frozenset[int]]) -> int:
 
 
 def _heads_within(region: str, heads: Sequence[frozenset[int]]) -> tuple[int, ...]:
-    wanted = frozenset(region_labels(region))
+    wanted = frozenset(region_values(region))
     if not wanted <= frozenset().union(*heads):
         raise _not_there(region, heads)
     return tuple(index for index, head in enumerate(heads) if head <= wanted)
@@ -143,7 +144,7 @@ def _in_no_region() -> frozenset[int]:
 def _not_there(region: str, heads: Sequence[frozenset[int]]) -> ConfigError:
     found = ", ".join(str(sorted(head)) for head in heads)
     return ConfigError(
-        f"wrong label table: {region} is made of the labels {sorted(region_labels(region))}, and the model "
+        f"wrong label table: {region} is made of the labels {sorted(region_values(region))}, and the model "
         f"has the label sets {found} (values of resources/labels.tsv); take {region} out of the model's "
         "regions, or name the convention that it was trained with"
     )

@@ -28,6 +28,7 @@ MEAN_SIGNAL: Mapping[str, Mapping[str, float]] = {
         "skin":            (620,  760,  420,  420,   30,    0),
         "muscle":          (380,  450,  170,  230,   40,    0),
         "vessel":          (140, 1300,   70,   60,   20,    0),
+        "mucosa":          (380,  900,  980,  900,   60, 1500),
         "cord":            (600,  630,  400,  400,  200,  700),
     }.items()
 }  # fmt: skip

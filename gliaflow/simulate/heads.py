@@ -1,23 +1,32 @@
-"""The anatomy of a demo subject: a smoothly deformed MNI152 brain in a generated head."""
+"""The anatomy of a subject: a deformed MNI152 brain in a generated head, or the deformed Colin27 head."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from nilearn.datasets import load_mni152_template
 from scipy import ndimage
 
-from gliaflow.images import Array, data_of
+from gliaflow.images import Array, data_of, read_image
 from gliaflow.simulate.fields import blob, signed_distance, smooth_noise, world_points
 
 FIRST_CORNER_MM = (-93.0, -123.0, -117.0)
 LAST_CORNER_MM = (93.0, 114.0, 93.0)
 TISSUE_BRIGHTNESS = (0.27, 0.62, 0.84)
 """Where CSF, grey and white matter lie on the T1 template, whose brightest voxel is 1."""
+BRAIN, LEVELS = 32, 64
+"""In the stored Colin27 head a value of 32 and more is brain, of brightness (value - 32) / 64."""
 HULL_MM = 14.0
 VENTRICLES_MM = np.array([0.0, -15.0, 12.0], dtype=np.float32)
 VENTRICLES_REACH_MM = 28.0
+SIZE, SPREAD_SIZE = (0.89, 0.95), (0.86, 1.0)
+COLIN27 = Path(__file__).parent.parent.parent / "resources" / "anatomy" / "colin27.nii.gz"
+LOWEST_MM = -69.0
+"""Below this height of the template there is no Colin27; a generated neck goes on from there."""
+Anatomy = Literal["mni152", "colin27"]
 
 
 class Material(IntEnum):
@@ -32,6 +41,7 @@ class Material(IntEnum):
     MUSCLE = 6
     VESSEL = 7
     CORD = 8
+    MUCOSA = 9
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,27 @@ def template() -> tuple[Array, Array]:
     return data_of(image), image.affine
 
 
-def make_head(rng: np.random.Generator, resolution_mm: float = 1.5) -> Head:
+@cache
+def colin27() -> tuple[Array, Array, Array, Array]:
+    """Return the bundled Colin27 head at 1 mm.
+
+    Returns
+    -------
+    tuple
+        Brightness (float32, fluid's outside the brain), brain (float32, 1 inside) and materials (uint8) of
+        shape (x, y, z), and the affine. `gliaflow.simulate.colin27` says what the file holds.
+    """
+    image = read_image(COLIN27)
+    stored = np.asarray(image.dataobj)
+    inside = stored >= BRAIN
+    fluid = TISSUE_BRIGHTNESS[0]
+    brightness = np.where(inside, (stored.astype(np.float32) - BRAIN) / LEVELS, fluid).astype(np.float32)
+    return brightness, inside.astype(np.float32), np.where(inside, Material.CSF, stored), image.affine
+
+
+def make_head(
+    rng: np.random.Generator, resolution_mm: float = 1.5, anatomy: Anatomy = "mni152", spread: float = 1.0
+) -> Head:
     """Make the head of one subject.
 
     Parameters
@@ -83,6 +113,10 @@ def make_head(rng: np.random.Generator, resolution_mm: float = 1.5) -> Head:
         Decides size, shape and texture.
     resolution_mm
         Voxel edge of the anatomy grid.
+    anatomy
+        Which template: MNI152 has a brain only, and the head round it is generated; Colin27 is a whole head.
+    spread
+        Factor of how far subjects differ from the template.
 
     Returns
     -------
@@ -90,15 +124,17 @@ def make_head(rng: np.random.Generator, resolution_mm: float = 1.5) -> Head:
         Upright, its brain near the origin of the world, as the template's.
     """
     affine, shape = head_grid(resolution_mm)
-    points = template_points(affine, shape, rng)
-    brightness, brain = make_brain(points, resolution_mm)
+    points = template_points(affine, shape, rng, spread)
+    brightness, brain = make_brain(points, resolution_mm, anatomy)
     materials = outside_brain(points, brain, affine, rng)
+    if anatomy == "colin27":
+        materials = np.where(points[2] < LOWEST_MM, materials, sample_materials(points))
     texture = smooth_noise(shape, (resolution_mm,) * 3, 1.5 * resolution_mm, rng)
     return Head(affine, brightness, brain, materials, texture)
 
 
-def make_brain(points: Array, resolution_mm: float) -> tuple[Array, Array]:
-    """Return the brightness of a brain, float32, and where it is, bool.
+def make_brain(points: Array, resolution_mm: float, anatomy: Anatomy = "mni152") -> tuple[Array, Array]:
+    """Return the brightness of a brain, float32, 0 outside, and where it is, bool.
 
     Parameters
     ----------
@@ -106,7 +142,13 @@ def make_brain(points: Array, resolution_mm: float) -> tuple[Array, Array]:
         From `template_points`, shape (3, x, y, z).
     resolution_mm
         Voxel edge of their grid.
+    anatomy
+        Which template.
     """
+    if anatomy == "colin27":
+        values, inside, _, affine = colin27()
+        brain = largest_part(sample(inside, affine, points) > 0.5)
+        return sample(values, affine, points) * brain, brain
     brightness = sample_template(points)
     brain = largest_part(ndimage.binary_fill_holes(brightness > 0.1))
     return sharpen(brightness, brain, 3.0 / resolution_mm), brain
@@ -120,29 +162,41 @@ def head_grid(resolution_mm: float) -> tuple[Array, tuple[int, int, int]]:
     return affine, (int(x), int(y), int(z))
 
 
-def template_points(affine: Array, shape: tuple[int, int, int], rng: np.random.Generator) -> Array:
+def template_points(
+    affine: Array, shape: tuple[int, int, int], rng: np.random.Generator, spread: float = 1.0
+) -> Array:
     """Return for every voxel of a grid the point of the template that lies there, shape (3, x, y, z), mm.
 
     A subject differs from the template by size (4 to 13 % smaller, MNI152 being large), proportions, the
-    width of the ventricles, and a smooth displacement.
+    width of the ventricles, and a smooth displacement. A ``spread`` above 1 lets all of it vary more.
     """
-    size = rng.uniform(0.89, 0.95) * rng.uniform(0.98, 1.02, size=3)
+    size = rng.uniform(*(SIZE if spread <= 1 else SPREAD_SIZE)) * rng.uniform(0.98, 1.02, size=3) ** spread
     widening = rng.uniform(0.0, 0.3)
     points = world_points(affine, shape) / size.astype(np.float32)[:, None, None, None]
     spacing = (affine[0, 0],) * 3
     for axis in range(3):
-        points[axis] += 2.0 * smooth_noise(shape, spacing, 50.0, rng)
-        points[axis] += 0.8 * smooth_noise(shape, spacing, 16.0, rng)
+        points[axis] += 2.0 * spread * smooth_noise(shape, spacing, 50.0, rng)
+        points[axis] += 0.8 * spread * smooth_noise(shape, spacing, 16.0, rng)
     from_ventricles = points - VENTRICLES_MM[:, None, None, None]
     reach = np.exp(-(from_ventricles**2).sum(axis=0) / (2 * VENTRICLES_REACH_MM**2))
     return points - np.float32(widening) * reach * from_ventricles
 
 
 def sample_template(points: Array) -> Array:
-    """Return the template's brightness at template points, float32, by linear interpolation."""
-    data, affine = template()
+    """Return the MNI152 brain's brightness at template points, float32, by linear interpolation."""
+    return sample(*template(), points)
+
+
+def sample(data: Array, affine: Array, points: Array, order: int = 1) -> Array:
+    """Return what a template holds (1 mm, RAS+) at template points, shape (x, y, z); 0 outside of it."""
     voxels = points - affine[:3, 3].astype(np.float32)[:, None, None, None]
-    return ndimage.map_coordinates(data, voxels, order=1, output=np.float32)
+    return ndimage.map_coordinates(data, voxels, order=order, output=data.dtype)
+
+
+def sample_materials(points: Array) -> Array:
+    """Return what fills Colin27's head at template points, uint8, `Material`."""
+    _, _, materials, affine = colin27()
+    return sample(materials, affine, points, order=0)
 
 
 def largest_part(mask: Array) -> Array:

@@ -1,6 +1,6 @@
 """A tumour in the white matter of one hemisphere: necrotic core, enhancing rim, oedema."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -15,13 +15,6 @@ RIM_MM = 4.0
 DEPTH_MM = 19.0
 """How far below the brain's surface a centre lies at least, and the largest mean radius of a core."""
 LOWEST_MM = 8.0
-RANDOM_CORE_MM, RANDOM_OEDEMA_MM, RANDOM_RIM_MM = (6.0, 18.0), (6.0, 18.0), (3.0, 6.0)
-RANDOM_DEPTH_MM, RANDOM_LOWEST_MM = 14.0, -20.0
-WITHOUT_NECROSIS = 0.15
-"""Share of the random enhancing tumours that have no necrosis."""
-LARGEST_OEDEMA_MM = 24.0
-GROWTH = (0.15, 0.35)
-"""Which part of what a tumour can still grow it grows from one session to the next."""
 
 
 @dataclass(frozen=True)
@@ -78,27 +71,6 @@ def make_tumour(head: Head, shape: TumourShape, rng: np.random.Generator) -> Arr
         rim = shape.rim_mm * (1 + 0.3 * head.texture)
         labels[(labels == 3) & (radius < shape.core_mm - rim)] = 1
     return labels
-
-
-def random_shape(rng: np.random.Generator, *, enhancing: bool) -> TumourShape:
-    """Draw side, size, place and kind of a tumour; whether it enhances changes none of the other numbers."""
-    side = int(rng.choice((-1, 1)))
-    core, oedema, rim = (rng.uniform(*mm) for mm in (RANDOM_CORE_MM, RANDOM_OEDEMA_MM, RANDOM_RIM_MM))
-    necrosis = bool(rng.random() >= WITHOUT_NECROSIS)
-    place = (RANDOM_DEPTH_MM, RANDOM_LOWEST_MM)
-    if not enhancing:
-        return TumourShape(side, core, oedema, 0.0, True, *place)
-    return TumourShape(side, core, oedema, rim, necrosis, *place)
-
-
-def grow(shape: TumourShape, rng: np.random.Generator) -> TumourShape:
-    """Return a tumour some months later: larger, the slower the nearer it is to the largest size."""
-    part = rng.uniform(*GROWTH)
-    return replace(
-        shape,
-        core_mm=shape.core_mm + part * (DEPTH_MM - shape.core_mm),
-        oedema_mm=shape.oedema_mm + part * (LARGEST_OEDEMA_MM - shape.oedema_mm),
-    )
 
 
 def choose_centre(head: Head, white: Array, shape: TumourShape, rng: np.random.Generator) -> Array:

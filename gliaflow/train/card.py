@@ -4,6 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gliaflow.nnunet.package import Manifest
+from gliaflow.nnunet.targets import BRAIN
+
+BRAIN_ALONE = (
+    "the brain alone, intensities as scanned (N4: {n4}); the network's preprocessing normalises them"
+)
+HEAD = (
+    "a whole head, any one sequence, clipped to its percentiles and resampled to cubic voxels; the network's "
+    "preprocessing normalises it"
+)
+HONEST = "The figures with the values of the other folds are what new sessions can expect."
+FLATTERED = "One fold alone was held out: the values were tuned on the sessions that they are scored on here."
 
 CARD = """\
 # {name}
@@ -15,17 +26,17 @@ CARD = """\
 | inputs, in this order | {sequences} |
 | may be missing | {optional} |
 | outputs | {regions}, each a probability of its own |
-| grid | atlas {atlas}, {spacing} mm |
-| input | the brain alone, intensities as scanned (N4: {n4}); the network's preprocessing normalises them |
+| grid | {grid} |
+| input | {input} |
 | licence | {licence} |
 
-## Training
+## Trained on
 
-{training}
+{data}{training}
 
 ## Cross-validation
 
-Dice of sessions whose subjects the network had not seen, at a threshold of 0.5:
+{basis}, whose subjects the network had not seen, at a threshold of 0.5:
 
 {cross_validation}
 
@@ -56,21 +67,47 @@ def model_card(
     missing
         Of `gliaflow.train.select.MISSING_COLUMNS`; empty where no sequence may be missing.
     """
+    heads, training = manifest.target == BRAIN, dict(manifest.training)
+    data = training.pop("data", "")
     return CARD.format(
         name=manifest.name,
-        description=description or "A brain-tumour segmentation model.",
+        description=description or f"A {'brain-extraction' if heads else 'brain-tumour segmentation'} model.",
         sequences=", ".join(manifest.sequences),
         optional=", ".join(manifest.optional) or "none",
         regions=", ".join(manifest.regions),
-        atlas=manifest.atlas,
-        spacing=" x ".join(f"{edge:g}" for edge in manifest.spacing_mm),
-        n4=", ".join(f"{sequence} {word}" for sequence, word in manifest.n4.items()),
+        grid=grid_text(manifest),
+        input=HEAD if heads else BRAIN_ALONE.format(n4=n4_text(manifest)),
         licence=manifest.licence,
-        training=table([{"setting": key, "value": value} for key, value in manifest.training.items()]),
+        data=f"{data}\n\n" if data else "",
+        training=table([{"setting": key, "value": value} for key, value in training.items()]),
+        basis=basis_text(training, rows, heads=heads),
         cross_validation=table(rows),
         tuning=tuning_text(manifest.cross_validation),
         missing=missing_text(missing),
     )
+
+
+def grid_text(manifest: Manifest) -> str:
+    """Say what voxels the network works at, and in which space."""
+    spacing = " x ".join(f"{edge:g}" for edge in manifest.spacing_mm)
+    space = "the scan's own space" if manifest.target == BRAIN else f"atlas {manifest.atlas}"
+    return f"{space}, {spacing} mm"
+
+
+def n4_text(manifest: Manifest) -> str:
+    """Say for each sequence what N4 was for."""
+    return ", ".join(f"{sequence} {word}" for sequence, word in manifest.n4.items())
+
+
+def basis_text(training: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, heads: bool) -> str:
+    """Say on how many sessions, and for brain extraction on how many images, the table stands."""
+    count, folds = training.get("sessions_held_out"), {row["fold"] for row in rows}
+    if count is None:
+        return "Dice of sessions"
+    images = {(row["fold"], row["sessions"]) for row in rows}
+    scans = f" ({sum(number for _, number in images)} scans, each by itself)" if heads else ""
+    rest = f", of fold {', '.join(map(str, sorted(folds)))}" if len(folds) < training.get("folds", 0) else ""
+    return f"Dice of {count} of the {training['sessions']} sessions{scans}{rest}"
 
 
 def tuning_text(figures: Mapping[str, Any]) -> str:
@@ -91,7 +128,7 @@ def tuning_text(figures: Mapping[str, Any]) -> str:
     ]
     rule = ", ".join(f"{key} {value}" for key, value in tuned["enhancing"].items())
     text = f"Tuned on the same out-of-fold predictions ({rule}):\n\n{table(rows)}\n"
-    return f"{text}\nThe figures with the values of the other folds are what new sessions can expect.\n\n"
+    return f"{text}\n{HONEST if tuned['honest'] else FLATTERED}\n\n"
 
 
 def missing_text(rows: Sequence[Mapping[str, Any]]) -> str:

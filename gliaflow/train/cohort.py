@@ -1,25 +1,29 @@
 """Which sessions of the sheets a model is trained on."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from gliaflow.config.mistakes import listing
 from gliaflow.config.session import Session
 from gliaflow.errors import ConfigError
+from gliaflow.nnunet.targets import BRAIN
+
+NIFTI = (".nii", ".nii.gz")
 
 
 def training_sessions(
     sessions: Iterable[Session], train: Mapping[str, Any]
 ) -> tuple[list[Session], list[str]]:
-    """Choose the sessions with a label and enough sequences.
+    """Choose the sessions with a label and enough sequences; for brain extraction, whole heads with a mask.
 
     Parameters
     ----------
     sessions
         Of all sheets.
     train
-        The section of the config: ``cohorts``, ``sequences`` and ``sequence_dropout``, above which a session
-        needs only one of the sequences.
+        The section of the config: ``target``, ``cohorts``, ``sequences`` and ``sequence_dropout``, above
+        which a session needs only one of the sequences.
 
     Returns
     -------
@@ -35,7 +39,48 @@ def training_sessions(
     wanted = set(train["cohorts"] or {entry.cohort for entry in sessions})
     if unknown := wanted - {entry.cohort for entry in sessions}:
         raise ConfigError(f"config, train.cohorts: no sample sheet lists {listing(sorted(unknown), 'or')}")
-    labelled = [entry for entry in sessions if entry.label and entry.cohort in wanted]
+    there = [entry for entry in sessions if entry.cohort in wanted]
+    return (_heads(there), []) if train["target"] == BRAIN else _labelled(there, train)
+
+
+def is_ready(session: Session, train: Mapping[str, Any], n4: Mapping[str, str]) -> bool:
+    """Tell whether a session's files are what the training needs, but for what `train_take` does.
+
+    Parameters
+    ----------
+    session
+        One to train on.
+    train
+        Its ``target`` and ``sequences``.
+    n4
+        For each sequence ``registration``, ``apply`` or ``off``.
+
+    Returns
+    -------
+    bool
+        For tumours: stripped NIfTI scans on the atlas grid to which no N4 is applied. For the brain: NIfTI
+        scans on the grid of the brain mask.
+    """
+    if train["target"] == BRAIN:
+        shared = session.registered != "none" or len(session.expected) == 1
+        return shared and _are_nifti(session, session.expected)
+    used = [sequence for sequence in train["sequences"] if sequence in session.expected]
+    stripped = session.stripped and session.brain_mask is None and session.registered == "atlas"
+    return stripped and _are_nifti(session, used) and all(n4[sequence] != "apply" for sequence in used)
+
+
+def _heads(sessions: Iterable[Session]) -> list[Session]:
+    chosen = [entry for entry in sessions if entry.brain_mask and not entry.stripped]
+    if not chosen:
+        raise ConfigError(
+            "no session is a whole head with a brain mask; fill the column brain_mask of the sample sheet, "
+            "and write stripped = no"
+        )
+    return chosen
+
+
+def _labelled(sessions: Iterable[Session], train: Mapping[str, Any]) -> tuple[list[Session], list[str]]:
+    labelled = [entry for entry in sessions if entry.label]
     if not labelled:
         raise ConfigError("no session has a label; fill the column label of the sample sheet")
     chosen = [entry for entry in labelled if _enough(entry, train)]
@@ -53,3 +98,8 @@ def training_sessions(
 def _enough(entry: Session, train: Mapping[str, Any]) -> bool:
     needed, there = set(train["sequences"]), set(entry.expected)
     return bool(needed & there) if train["sequence_dropout"] > 0 else needed <= there
+
+
+def _are_nifti(entry: Session, sequences: Iterable[str]) -> bool:
+    sources = [entry.sources.get(sequence) for sequence in sequences]
+    return all(isinstance(source, Path) and source.name.casefold().endswith(NIFTI) for source in sources)

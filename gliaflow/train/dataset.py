@@ -1,4 +1,4 @@
-"""The raw dataset that nnU-Net plans and trains on: images where they lie, and labels of tumour alone."""
+"""The raw dataset that nnU-Net plans and trains on: images where they lie, and labels of the target alone."""
 
 import logging
 import os
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from gliaflow.errors import ImageError
-from gliaflow.images import data_of, read_image, same_grid, write_image
-from gliaflow.labels import REGIONS, region_labels, region_mask
+from gliaflow.images import Array, data_of, read_image, same_grid, write_image
+from gliaflow.labels import REGIONS, region_labels
+from gliaflow.nnunet.targets import BRAIN, inside_region, region_values, target_of
 from gliaflow.sidecar import write_json
 
 logger = logging.getLogger(__name__)
@@ -27,20 +28,39 @@ SESSION_COLUMNS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A session to train on: its name, an image for each sequence that it has, its label map and its fold."""
+    """What is trained on as one: a session, or for brain extraction one of its sequences.
+
+    Attributes
+    ----------
+    name
+        Of the case.
+    images
+        For each sequence that it has; for brain extraction one, ``any``.
+    label, mask
+        The label map, and the brain that predictions are kept to; no mask for brain extraction.
+    fold
+        That it is left out of.
+    """
 
     name: str
     images: Mapping[str, Path]
     label: Path
-    mask: Path
+    mask: Path | None
     fold: int
 
 
 def case_of(values: Mapping[str, Any]) -> Case:
-    """Make a case of plain values: ``name``, ``images``, ``label``, ``mask`` and ``fold``."""
+    """Make a case of plain values: ``name``, ``images``, ``label``, ``mask`` and ``fold``.
+
+    Where ``taken`` names the case's folder of `gliaflow.train.take`, an image that was written there again
+    stands for the one that the sheet names.
+    """
     images = {sequence: Path(path) for sequence, path in values["images"].items()}
-    files = {key: Path(values[key]) for key in ("label", "mask")}
-    return Case(values["name"], images, **files, fold=int(values["fold"]))
+    if taken := values.get("taken"):
+        again = {sequence: Path(taken, f"{sequence}.nii.gz") for sequence in images}
+        images |= {sequence: path for sequence, path in again.items() if path.exists()}
+    mask = Path(values["mask"]) if values["mask"] else None
+    return Case(values["name"], images, Path(values["label"]), mask, int(values["fold"]))
 
 
 def write_dataset(
@@ -53,7 +73,7 @@ def write_dataset(
     folder
         ``Dataset001_<name>``; made.
     cases
-        Every session, all of them on the atlas grid.
+        Every one of them; where a sequence is missing, all of them on one grid.
     sequences
         The channels, in this order; for one that a session lacks, an image of zeros stands in.
     regions
@@ -62,15 +82,23 @@ def write_dataset(
     Raises
     ------
     ImageError
-        A label map lies on another grid than its images, or none of them marks a tumour.
+        A label map lies on another grid than its images, or none of them marks what is to be found.
     """
     (folder / "labelsTr").mkdir(parents=True, exist_ok=True)
-    marked = [_write_label(folder / "labelsTr" / f"{case.name}.nii.gz", case) for case in cases]
+    target = target_of(regions)
+    marked = [_write_label(folder / "labelsTr" / f"{case.name}.nii.gz", case, target) for case in cases]
     if not any(marked):
-        raise ImageError("no label marks a tumour; look at the column label, and at labels in the config")
+        where = "brain_mask" if target == BRAIN else "label, and at labels in the config"
+        raise ImageError(f"no label marks a {target}; look at the column {where}")
     _write_missing(folder / MISSING, cases, sequences)
     write_json(folder / "dataset.json", _description(folder, cases, sequences, regions))
     write_json(folder / "splits.json", {"splits": make_splits(cases)})
+
+
+def session_rows(cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of ``SESSION_COLUMNS`` of the sessions that cases, as plain values, are made of."""
+    rows = {tuple(case[column] for column in SESSION_COLUMNS): None for case in cases}
+    return [dict(zip(SESSION_COLUMNS, row, strict=True)) for row in rows]
 
 
 def make_splits(cases: Sequence[Case]) -> list[dict[str, list[str]]]:
@@ -84,18 +112,18 @@ def make_splits(cases: Sequence[Case]) -> list[dict[str, list[str]]]:
     ]
 
 
-def _write_label(path: Path, case: Case) -> bool:
-    """Write a label for nnU-Net; return whether it marks a tumour (a brain without one is an example too)."""
+def _write_label(path: Path, case: Case, target: str) -> bool:
+    """Write a label for nnU-Net; return whether it marks the target (a brain without any is one too)."""
     label = read_image(case.label)
     image = read_image(next(iter(case.images.values())))
     if not same_grid(label, image):
         raise ImageError(f"{case.label}: lies on another grid than the images of {case.name}")
     values = data_of(label, np.uint8)
-    tumour = np.where(region_mask(values, "WT"), values, 0)
-    write_image(path, tumour, label.affine, np.uint8)
-    if not tumour.any():
-        logger.warning("%s: the label marks no tumour; it is taken for a brain without one", case.name)
-    return bool(tumour.any())
+    marked: Array = np.where(inside_region(values, BRAIN if target == BRAIN else "WT"), values, 0)
+    write_image(path, marked, label.affine, np.uint8)
+    if not marked.any():
+        logger.warning("%s: the label marks no %s; it is taken for an image without one", case.name, target)
+    return bool(marked.any())
 
 
 def _write_missing(path: Path, cases: Sequence[Case], sequences: Sequence[str]) -> None:
@@ -111,7 +139,7 @@ def _description(
         paths = [case.images.get(sequence, folder / MISSING) for sequence in sequences]
         return [os.path.relpath(path, folder) for path in paths]
 
-    named = {region: list(region_labels(region)) for region in regions}
+    named = {region: list(region_values(region)) for region in regions}
     return {
         "channel_names": {str(k): sequence for k, sequence in enumerate(sequences)},
         "labels": {"background": 0, **named},
@@ -126,6 +154,8 @@ def _description(
 
 def _paint_value(region: str, regions: Sequence[str]) -> int:
     """Return the label that nnU-Net paints a region with: one that no smaller region among them has."""
+    if region == BRAIN:
+        return region_values(region)[0]
     inner = [name for name in regions if REGIONS.index(name) > REGIONS.index(region)]
     within = {value for name in inner for value in region_labels(name)}
     return next(

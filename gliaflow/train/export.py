@@ -10,10 +10,12 @@ import pandas as pd
 import yaml
 
 from gliaflow.config.schema import read_yaml
+from gliaflow.fetch import sha256_of
 from gliaflow.images import write_bytes
 from gliaflow.nnunet.layout import FINAL
 from gliaflow.nnunet.manifest import Manifest, label_names
 from gliaflow.nnunet.package import write_package
+from gliaflow.nnunet.targets import BRAIN, target_of
 from gliaflow.sidecar import software_versions
 from gliaflow.train.card import model_card
 from gliaflow.train.fold import CONFIGURATION, read_json, read_plans
@@ -52,6 +54,7 @@ def export(
     atlas: str,
     n4: Mapping[str, str],
     others: Path,
+    start: Path | None = None,
 ) -> None:
     """Write the package, its card and a model table that lists it first.
 
@@ -62,15 +65,18 @@ def export(
     package, table, card
         Where the three go.
     model
-        ``name``, ``description`` and ``licence``.
+        ``name``, ``description``, ``data`` (where the data come from) and ``licence``.
     recipe
         The settings of the training, for provenance.
     atlas, n4
         Name of the atlas, and for each sequence what N4 was for.
     others
         The model table whose other models are listed after this one.
+    start
+        The package whose weights the training started from.
     """
-    manifest = manifest_of(trained, model, recipe, atlas, n4)
+    origin = {"name": start.name, "sha256": sha256_of(start)} if start else None
+    manifest = manifest_of(trained, model, {**recipe, "start": origin}, atlas, n4)
     plans, dataset = read_plans(trained.preprocessed)
     rows, missing = (read_rows(path) for path in (trained.cross_validation, trained.missing))
     text = model_card(manifest, model["description"], rows, missing if manifest.optional else [])
@@ -99,11 +105,15 @@ def manifest_of(
     sessions = pd.read_csv(trained.sessions, sep="\t", dtype=str, keep_default_na=False)
     sequences = tuple(recipe["sequences"])
     spacing = plans["configurations"][CONFIGURATION]["spacing"]
+    selection, target = read_json(trained.selection), target_of(recipe["regions"])
+    held_out = sessions[sessions["fold"].isin(list(selection))]
     training = {
+        "data": model["data"],
         "subjects": int(sessions.groupby(["cohort", "subject"]).ngroups),
         "sessions": len(sessions),
         "sites": int(sessions["site"].nunique()),
-        "losses": read_json(trained.selection),
+        "sessions_held_out": len(held_out),
+        "losses": selection,
         **recipe,
         "patch_size": plans["configurations"][CONFIGURATION]["patch_size"],
         "software": software_versions("nnunetv2", "torch"),
@@ -113,7 +123,7 @@ def manifest_of(
         sequences=sequences,
         optional=optional_sequences(recipe),
         regions=tuple(recipe["regions"]),
-        labels=label_names(),
+        labels=label_names(target),
         atlas=atlas,
         spacing_mm=tuple(float(edge) for edge in reversed(spacing)),  # type: ignore[arg-type]
         n4=dict(n4),
@@ -121,6 +131,7 @@ def manifest_of(
         training=training,
         cross_validation={"table": read_rows(trained.cross_validation), "tuning": tuned["tuning"]},
         licence=model["licence"],
+        target=target,
     )
 
 
@@ -129,28 +140,35 @@ def table_text(
 ) -> str:
     """Return a model table with the new model in front of those of another table."""
     content = read_yaml(others) or {}
-    rest = [entry for entry in content.get("segmentation", []) if entry["name"] != manifest.name]
-    for entry in rest:
-        if entry.get("path"):
-            entry["path"] = os.path.relpath((others.parent / entry["path"]).resolve(), table.parent.resolve())
-    applied = {word == "apply" for word in manifest.n4.values()}
+    key = "brain_extraction" if manifest.target == BRAIN else "segmentation"
+    for entry in (entry for entries in content.values() for entry in entries if entry.get("path")):
+        entry["path"] = os.path.relpath((others.parent / entry["path"]).resolve(), table.parent.resolve())
+    rest = [entry for entry in content.get(key, []) if entry["name"] != manifest.name]
     entry = {
         "name": manifest.name,
         "kind": "nnunet",
         "description": model["description"] or f"Trained on {manifest.training['subjects']} subjects",
         "path": str(package.relative_to(table.parent)),
         "sha256": digest,
+        **({} if manifest.target == BRAIN else tumour_facts(manifest)),
+        "licence": manifest.licence,
+        "gpu": True,
+    }
+    content = {**content, key: [entry, *rest]}
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+    return TABLE_HEAD.format(path=table) + text
+
+
+def tumour_facts(manifest: Manifest) -> dict[str, Any]:
+    """Return what only the entry of a model that finds tumours says."""
+    applied = {word == "apply" for word in manifest.n4.values()}
+    return {
         "sequences": list(manifest.sequences),
         "optional": list(manifest.optional),
         "regions": list(manifest.regions),
         "atlas": manifest.atlas,
-        "licence": manifest.licence,
         "n4": applied.pop() if len(applied) == 1 else None,
-        "gpu": True,
     }
-    content = {**content, "segmentation": [entry, *rest]}
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
-    return TABLE_HEAD.format(path=table) + text
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

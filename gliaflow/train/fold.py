@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gliaflow.fetch import sha256_of
 from gliaflow.images import write_bytes
 from gliaflow.nnunet.environment import prepare_nnunet
 from gliaflow.nnunet.layout import FINAL
 from gliaflow.train.recipe import Recipe, recipe_record
+from gliaflow.train.start import starting_weights
 
 CONFIGURATION = "3d_fullres"
 PLANS = "gliaflow"
@@ -30,6 +32,7 @@ def train_fold(
     loss: str,
     recipe: Recipe,
     threads: int,
+    start: Path | None = None,
 ) -> None:
     """Train a fold, or go on with it.
 
@@ -50,6 +53,13 @@ def train_fold(
         Settings; a GPU is used where torch finds one.
     threads
         One trains; the others augment in processes of their own.
+    start
+        Package whose weights the network starts from; see `gliaflow.train.start.starting_weights`.
+
+    Raises
+    ------
+    ConfigError
+        The package to start from holds another network.
     """
     prepare_nnunet(
         threads=threads,
@@ -69,13 +79,16 @@ def train_fold(
     plans, dataset = read_plans(preprocessed)
     split = read_json(splits)["splits"][fold]
     lasting = {key: value for key, value in recipe_record(recipe).items() if key not in UNTRACKED}
-    start_over_if_changed(work, [plans, dataset, split, loss, lasting])
+    origin = [sha256_of(start)] if start else []
+    start_over_if_changed(work, [plans, dataset, split, loss, lasting, *origin])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     trainer = FoldTrainer({**plans, "continue_training": True}, CONFIGURATION, fold, dataset, device)
     trainer.follow(recipe, loss, split)
     folder = Path(trainer.output_folder)
     if not (folder / FINAL).exists():
-        trainer.resume()
+        if not trainer.resume() and start:
+            configuration = plans["configurations"][CONFIGURATION]
+            trainer.load_weights(starting_weights(start, configuration, dataset, fold))
         trainer.run_training()
     for name in (FINAL, "progress.png"):
         shutil.copyfile(folder / name, output / name)

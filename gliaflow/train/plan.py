@@ -22,6 +22,10 @@ PRESETS = {
     "residual_l": ("residual_unets.residual_encoder_unet_planners", "nnUNetPlannerResEncL"),
     "residual_xl": ("residual_unets.residual_encoder_unet_planners", "nnUNetPlannerResEncXL"),
 }
+CONVOLUTIONS = {
+    "encoder_convolutions": "n_conv_per_stage",
+    "decoder_convolutions": "n_conv_per_stage_decoder",
+}
 logger = logging.getLogger(__name__)
 
 
@@ -35,7 +39,7 @@ def plan_dataset(raw: Path, preprocessed: Path, *, recipe: Recipe, threads: int)
     preprocessed
         The folder of the same name that nnU-Net preprocesses into; made where missing.
     recipe
-        Preset, memory, patch, batch, width and dropout.
+        Preset, memory, spacing, patch, batch, width, convolutions and dropout.
     threads
         Cases that are looked at side by side, each in a process.
     """
@@ -56,18 +60,22 @@ def plan_dataset(raw: Path, preprocessed: Path, *, recipe: Recipe, threads: int)
 
 
 def adapt(configuration: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
-    """Return a configuration with the patch, the batch and the dropout that a recipe asks for.
+    """Return a configuration with the patch, the batch, the convolutions and the dropout of a recipe.
 
     Raises
     ------
     ConfigError
-        The patch cannot be halved often enough for its network.
+        The patch cannot be halved often enough for its network, convolutions are named for more stages than
+        there are, or for a network whose stages have blocks.
     """
     result = copy.deepcopy(dict(configuration))
     if recipe.batch_size:
         result["batch_size"] = recipe.batch_size
     if recipe.patch_size:
         result |= _repatched(result, recipe)
+    for key, argument in CONVOLUTIONS.items():
+        if wanted := getattr(recipe, key):
+            _set_convolutions(result["architecture"]["arch_kwargs"], argument, wanted, key)
     if recipe.dropout:
         network = result["architecture"]["arch_kwargs"]
         network |= {
@@ -75,6 +83,22 @@ def adapt(configuration: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
             "dropout_op_kwargs": {"p": recipe.dropout, "inplace": False},
         }
     return result
+
+
+def _set_convolutions(
+    network: dict[str, Any], argument: str, wanted: int | tuple[int, ...], key: str
+) -> None:
+    """Set the convolutions of each stage, finest first; nnU-Net lists the decoder's from the coarsest up."""
+    if not set(CONVOLUTIONS.values()) <= set(network):
+        raise ConfigError(f"config, train.{key}: is for the preset standard; write null, or take that preset")
+    given, stages = wanted if isinstance(wanted, tuple) else (wanted,), len(network[argument])
+    if len(given) > stages:
+        raise ConfigError(
+            f"config, train.{key}: {list(given)}: the network has {stages} such stages; write {stages} "
+            "numbers at most"
+        )
+    finest_first = [*given, *[given[-1]] * (stages - len(given))]
+    network[argument] = finest_first[::-1] if argument.endswith("_decoder") else finest_first
 
 
 def _repatched(configuration: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
@@ -118,7 +142,8 @@ def _planner(dataset: str, recipe: Recipe) -> Any:
     module, name = PRESETS[recipe.preset]
     planner = getattr(import_module(f"nnunetv2.experiment_planning.experiment_planners.{module}"), name)
     memory = {"gpu_memory_target_in_gb": recipe.gpu_memory_gb} if recipe.gpu_memory_gb else {}
-    made = planner(dataset, plans_name=PLANS, **memory)
+    spacing = (float(recipe.spacing_mm),) * 3 if recipe.spacing_mm else None
+    made = planner(dataset, plans_name=PLANS, overwrite_target_spacing=spacing, **memory)
     made.UNet_base_num_features, made.UNet_max_features_3d = recipe.base_features, recipe.max_features
     return made
 

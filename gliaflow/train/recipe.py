@@ -4,19 +4,28 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from gliaflow.errors import ConfigError
+from gliaflow.nnunet.targets import ANY_SEQUENCE, BRAIN, TUMOUR
+
+BRAIN_SPACING_MM = 2.0
+
 
 @dataclass(frozen=True)
 class Recipe:
     """Settings of a training; the fields are keys of the config's section ``train``, explained there."""
 
+    target: str = TUMOUR
     sequences: tuple[str, ...] = ("t1n", "t1c", "t2w", "t2f")
     regions: tuple[str, ...] = ("WT", "TC", "ET")
     preset: str = "standard"
     gpu_memory_gb: float | None = None
+    spacing_mm: float | None = None
     patch_size: tuple[int, int, int] | None = None
     batch_size: int | None = None
     base_features: int = 32
     max_features: int = 320
+    encoder_convolutions: int | tuple[int, ...] | None = None
+    decoder_convolutions: int | tuple[int, ...] | None = None
     dropout: float = 0.0
     sequence_dropout: float = 0.0
     topk_percent: float = 10.0
@@ -32,6 +41,43 @@ class Recipe:
 def recipe_keys() -> tuple[str, ...]:
     """Return the keys of the config's section ``train`` that a recipe holds."""
     return tuple(field.name for field in fields(Recipe) if field.name != "seed")
+
+
+def training_settings(train: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the section ``train`` as its target has it.
+
+    For ``brain`` the network takes any one sequence and finds the brain, and there is nothing to leave out or
+    to tune, whatever the section says of it.
+
+    >>> train = {"target": "brain", "sequences": ["t1c"], "spacing_mm": None}
+    >>> [training_settings(train)[key] for key in ("sequences", "regions", "spacing_mm")]
+    [['any'], ['brain'], 2.0]
+    """
+    if train["target"] != BRAIN:
+        return dict(train)
+    spacing = train["spacing_mm"] or BRAIN_SPACING_MM
+    fixed = {"sequence_dropout": 0, "tuning_trials": 0, "tuning_rule": "none", "spacing_mm": spacing}
+    return {**train, "sequences": [ANY_SEQUENCE], "regions": [BRAIN], **fixed}
+
+
+def trained_folds(train: Mapping[str, Any]) -> range:
+    """Return the folds that a network is trained for: all of them, or the first ``folds_trained``.
+
+    >>> list(trained_folds({"folds": 5, "folds_trained": 2}))
+    [0, 1]
+
+    Raises
+    ------
+    ConfigError
+        More are to be trained than there are.
+    """
+    wanted = train["folds_trained"]
+    if wanted and wanted > train["folds"]:
+        raise ConfigError(
+            f"config, train.folds_trained: {wanted}: is more than train.folds, {train['folds']}; "
+            "write fewer, or null for all"
+        )
+    return range(wanted or train["folds"])
 
 
 def optional_sequences(train: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ import pandas as pd
 CV_COLUMNS = {
     "fold": "Fold that the sessions were left out of",
     "loss": "Loss that the network was trained with",
-    "region": "Region: WT, TC or ET",
-    "sessions": "Number of sessions",
+    "region": "Region: WT, TC or ET, or brain",
+    "sessions": "Number of sessions; for brain extraction each sequence counts",
     "dice_mean": "Mean Dice over the sessions, at a threshold of 0.5",
     "dice_median": "Median Dice",
     "dice_min": "Smallest Dice",
@@ -17,7 +17,7 @@ CV_COLUMNS = {
 }
 MISSING_COLUMNS = {
     "missing": "Sequence that was taken away; empty for none",
-    "region": "Region: WT, TC or ET",
+    "region": "Region: WT, TC or ET, or brain",
     "sessions": "Number of sessions that have this sequence",
     "dice_mean": "Mean Dice over these sessions without the sequence, by the selected networks",
     "dice_lost": "How much lower that is than the mean of the same sessions with all their sequences",

@@ -1,6 +1,7 @@
 """One fold's training: nnU-Net's trainer with a seed, a choice of losses and checkpoints safe from a kill."""
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,17 @@ class FoldTrainer(nnUNetTrainer):
         self.save_every = recipe.checkpoint_epochs
         self._set_seed(0)
 
-    def resume(self) -> None:
-        """Go on from the latest checkpoint where there is one; nothing in it is run."""
+    def load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Start from the weights of a network of the same architecture."""
+        self.initialize()
+        network: Any = getattr(self.network, "_orig_mod", self.network)
+        network.load_state_dict(weights)
+
+    def resume(self) -> bool:
+        """Go on from the latest checkpoint, and tell whether there is one; nothing in it is run."""
         path = Path(self.output_folder) / LATEST
         if not path.exists():
-            return
+            return False
         self.initialize()
         checkpoint = read_checkpoint(path, str(path))
         optimizer: Any = self.optimizer
@@ -55,6 +62,7 @@ class FoldTrainer(nnUNetTrainer):
         self.current_epoch, self._best_ema = checkpoint["current_epoch"], checkpoint["_best_ema"]
         self.logger.load_checkpoint(checkpoint["logging"])
         self.print_to_log_file(f"Resumes after epoch {self.current_epoch - 1}")
+        return True
 
     def save_checkpoint(self, filename: str) -> None:
         """Write a checkpoint beside its place first, so that a kill never leaves half of one."""

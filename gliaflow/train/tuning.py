@@ -32,7 +32,7 @@ def tuning_record(
     Parameters
     ----------
     cases
-        All sessions of the training.
+        The sessions of the folds that networks were trained for.
     selection
         JSON: the loss that was taken for each fold.
     out_of_fold

@@ -12,19 +12,19 @@ import numpy as np
 from gliaflow.evaluate.overlap import dice
 from gliaflow.fuse.mean import mean_probability
 from gliaflow.images import Array, data_of, read_image, spacing_of, write_image
-from gliaflow.labels import region_mask
 from gliaflow.nnunet.environment import prepare_nnunet
 from gliaflow.nnunet.regions import region_map, to_regions
+from gliaflow.nnunet.targets import inside_region
 from gliaflow.segment.segmenters import dequantise, present, quantise
 from gliaflow.train.dataset import Case
 from gliaflow.train.fold import CONFIGURATION, read_plans
 
 SCORE_COLUMNS = {
-    "case": "Session: cohort, subject and session",
+    "case": "Session: cohort, subject and session; for brain extraction also the sequence",
     "fold": "Fold that the session was left out of",
     "loss": "Loss that the network was trained with",
     "missing": "Sequence that was taken away for this score; empty for none",
-    "region": "Region: WT, TC or ET",
+    "region": "Region: WT, TC or ET, or brain",
     "dice": "Dice with the reference at a threshold of 0.5; 1 where both are empty",
     "predicted_ml": "Volume of the prediction in ml",
     "reference_ml": "Volume of the reference in ml",
@@ -123,8 +123,8 @@ class FoldNetwork:
     regions: Sequence[str]
     method: str
 
-    def probability(self, images: Mapping[str, nib.Nifti1Image], brain: Array) -> Array:
-        """Return the fused probability of a session inside its brain, uint8, shape (x, y, z, regions)."""
+    def probability(self, images: Mapping[str, nib.Nifti1Image], brain: Array | bool) -> Array:
+        """Return the fused probability of a case inside its brain, uint8, shape (x, y, z, regions)."""
         from gliaflow.nnunet.predict import voxels_of
 
         heads = region_map(self.ensemble.files.dataset, self.regions, "gliaflow")
@@ -138,7 +138,7 @@ class FoldNetwork:
     def predictions(self, case: Case, leave_out: Sequence[str]) -> Iterator[tuple[str, Array]]:
         """Yield the probability of a case with all that it has, then without each sequence to leave out."""
         there = {name: read_image(path) for name, path in case.images.items()}
-        brain = data_of(read_image(case.mask))[..., np.newaxis] > 0
+        brain = True if case.mask is None else data_of(read_image(case.mask))[..., np.newaxis] > 0
         yield "", self.probability(there, brain)
         for name in leave_out:
             if name in there and len(there) > 1:
@@ -152,7 +152,7 @@ def scores(probability: Array, case: Case, regions: Sequence[str]) -> list[dict[
     reference, voxel_ml = data_of(label, np.uint8), float(np.prod(spacing_of(label))) / 1000
     rows = []
     for k, region in enumerate(regions):
-        found, true = dequantise(probability[..., k]) >= 0.5, region_mask(reference, region)
+        found, true = dequantise(probability[..., k]) >= 0.5, inside_region(reference, region)
         rows.append(
             {
                 "region": region,

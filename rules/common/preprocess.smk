@@ -15,17 +15,30 @@ def atlas_source():
 
 
 def hdbet_release():
-    """The entry of the model table for HD-BET's weights; one without an address where it has none."""
-    entries = [w for w in MODELS.brain_extraction if w.name == "hd-bet"]
-    return entries[0] if entries else Weights("hd-bet", "", None, None, "", gpu=True)
+    """The entry of the model table for HD-BET's weights."""
+    return next(entry for entry in MODELS.brain_extraction if entry.kind == "hd-bet")
 
 
-def require_hdbet():
-    """Stop before any job where the weights are missing and no rule can fetch them."""
-    if hdbet_folder() == FETCHED_HDBET and hdbet_release().sha256:
-        return
+def brain_network():
+    """The entry of the model table for the network that finds the brain."""
+    return brain_model(MODELS, PREPROCESS["brain_extraction"]["model"])
+
+
+def fetchable(wildcards):
+    """The entry of the model table that a fetched package belongs to."""
+    entries = (*MODELS.segmentation, *MODELS.brain_extraction)
+    return next(entry for entry in entries if entry.name == wildcards.model)
+
+
+def require_brain_extraction():
+    """Stop before any job where a network is needed whose weights are missing, and no rule can fetch them."""
+    methods = set(map(brain_method, SESSIONS.values()))
+    fetched = hdbet_folder() == FETCHED_HDBET and hdbet_release().sha256
     try:
-        check_weights(Path(hdbet_folder()))
+        if "hd-bet" in methods and not fetched:
+            check_weights(Path(hdbet_folder()))
+        if "network" in methods:
+            check_brain_model(brain_network())
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
 
@@ -98,11 +111,28 @@ def given_mask_cell(wildcards):
 
 
 def brain_weights(wildcards):
-    return [hdbet_folder()] if brain_method(wildcards) == "hd-bet" else []
+    """The folder or package of the network that finds the brain, where one does."""
+    method = brain_method(wildcards)
+    if method == "network":
+        return [model_file(brain_network())]
+    return [hdbet_folder()] if method == "hd-bet" else []
+
+
+def brain_entry(wildcards):
+    """What the network's entry in the model table says, as plain values."""
+    if brain_method(wildcards) != "network":
+        return None
+    return {key: getattr(brain_network(), key) for key in ("name", "sha256", "gpu")}
 
 
 def brain_gpu(wildcards):
-    return int(brain_method(wildcards) == "hd-bet")
+    method = brain_method(wildcards)
+    return int(method == "hd-bet" or method == "network" and brain_network().gpu)
+
+
+def brain_threads(wildcards):
+    by_network = brain_method(wildcards) in ("hd-bet", "network")
+    return PREPROCESS["brain_extraction"]["threads"] if by_network else 1
 
 
 def atlas_inputs(wildcards):
@@ -130,5 +160,5 @@ def given_label(wildcards):
     return made_or_given(session_of(wildcards).label)
 
 
-if workflow.is_main_process and any(map(brain_gpu, SESSIONS.values())):
-    require_hdbet()
+if workflow.is_main_process:
+    require_brain_extraction()

@@ -6,11 +6,24 @@ from pathlib import Path
 from snakebids import bids, set_bids_spec
 from snakemake.exceptions import WorkflowError
 
-from gliaflow.config.models import Weights, choose_model, read_models
+from gliaflow.config.models import (
+    SHIPPED_TABLE,
+    brain_model,
+    choose_model,
+    read_models,
+    with_brains_of,
+)
 from gliaflow.config.participants import read_participants
 from gliaflow.config.samples import read_samples
 from gliaflow.config.settings import complete_config
-from gliaflow.config.suitable import check_label_cohorts, check_models, unsegmented
+from gliaflow.config.suitable import (
+    candidate_models,
+    check_brain_model,
+    check_label_cohorts,
+    check_models,
+    misfits,
+    unsegmented,
+)
 from gliaflow.errors import ConfigError
 from gliaflow.preprocess.hdbet_weights import check_weights
 from gliaflow.segment.names import FAILED
@@ -75,29 +88,30 @@ def read_config():
     """Check config, models and sheets; every mistake in them is told at once."""
     try:
         settings = complete_config(config)
-        models = read_models(find_path(settings["models"]))
-        choose_model(models, set(), settings["segment"]["models"])
+        shipped = read_models(SHIPPED_TABLE, check_paths=False)
+        models = with_brains_of(read_models(find_path(settings["models"])), shipped)
+        candidates = candidate_models(models, settings)
         check_files(settings)
         sheets = [find_path(sheet) for sheet in settings["samples"]]
         sessions = read_samples(sheets, settings, produced=made_here, check_paths=workflow.is_main_process)
         table = settings["participants"]
         participants = read_participants(find_path(table), sessions) if table else ()
         check_label_cohorts(settings["labels"], sessions)
-        check_segmentation(settings, models, sessions)
+        check_segmentation(settings, models, candidates, sessions)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
-    return settings, models, {entry.key: entry for entry in sessions}, participants
+    return settings, models, candidates, {entry.key: entry for entry in sessions}, participants
 
 
-def check_segmentation(settings, models, sessions):
+def check_segmentation(settings, models, candidates, sessions):
     """Stop where a model does not fit, or where the config names models and a session suits none of them."""
-    names = settings["segment"]["models"]
-    chosen = [choose_model(models, set(entry.expected), names) for entry in sessions]
+    chosen = [choose_model(candidates, set(entry.expected)) for entry in sessions]
     used = {model.name: model for model in chosen if model}.values()
     check_models(used, settings, check_files=workflow.is_main_process)
-    wanted = [model for model in models.segmentation if not names or model.name in names]
-    left = unsegmented(sessions, wanted)
-    if names and left:
+    if not settings["segment"]["models"] and workflow.is_main_process:
+        tell_passed_over(settings, models, sessions)
+    left = unsegmented(sessions, candidates)
+    if settings["segment"]["models"] and left:
         advice = "list a model that takes them, take the rows out, or set segment.models to null to preprocess them only"
         raise ConfigError("\n".join(["no model of segment.models takes these sessions:", *left, advice]))
     if left and workflow.is_main_process:
@@ -106,7 +120,17 @@ def check_segmentation(settings, models, sessions):
         )
 
 
-config, MODELS, SESSIONS, PARTICIPANTS = read_config()
+def tell_passed_over(settings, models, sessions):
+    """Say which models would take a session, but were trained for other settings than the config's."""
+    wanted = [m for m in models.segmentation if any(m.takes(set(entry.expected)) for entry in sessions)]
+    lines = [line for model in wanted for line in misfits(model, settings)]
+    if lines:
+        logging.getLogger("snakemake").warning(
+            "\n".join(["These models are passed over, because the config does not suit them:", *lines])
+        )
+
+
+config, MODELS, CANDIDATES, SESSIONS, PARTICIPANTS = read_config()
 ATLAS = config["atlas"]["name"]
 
 
@@ -148,4 +172,4 @@ def reference(wildcards):
 
 def model_of(entry):
     """The first listed model whose sequences a session has, or None."""
-    return choose_model(MODELS, set(entry.expected), config["segment"]["models"])
+    return choose_model(CANDIDATES, set(entry.expected))

@@ -1,4 +1,9 @@
-TRAIN = config["train"]
+from types import SimpleNamespace
+
+from gliaflow.train.cohort import is_ready
+from gliaflow.train.recipe import trained_folds, training_settings
+
+TRAIN = training_settings(config["train"])
 TRAINING = f"training/{TRAIN['name']}"
 DATASET = f"Dataset001_{TRAIN['name']}"
 RAW = f"{TRAINING}/nnUNet_raw/{DATASET}"
@@ -6,10 +11,23 @@ PLAN_FILES = [
     f"{TRAINING}/plan/{DATASET}/{name}.json" for name in ("dataset_fingerprint", "dataset", "gliaflow")
 ]
 PREPROCESSED = f"{TRAINING}/nnUNet_preprocessed"
+TAKEN = f"{TRAINING}/taken"
+BRAIN_NATIVE = anat("mask.nii.gz", space="{sequence}", desc="brain")
 FOLD = f"{TRAINING}/folds/{{loss}}/fold_{{fold}}"
 OUT_OF_FOLD = f"{TRAINING}/out_of_fold/{{loss}}/fold_{{fold}}"
 PACKAGE = f"{TRAINING}/{TRAIN['name']}.zip"
-PLANNING = ("preset", "gpu_memory_gb", "patch_size", "batch_size", "base_features", "max_features", "dropout")
+PLANNING = (
+    "preset",
+    "gpu_memory_gb",
+    "spacing_mm",
+    "patch_size",
+    "batch_size",
+    "base_features",
+    "max_features",
+    "encoder_convolutions",
+    "decoder_convolutions",
+    "dropout",
+)
 LEARNING = (
     "sequence_dropout",
     "topk_percent",
@@ -18,7 +36,12 @@ LEARNING = (
     "validation_iterations",
     "learning_rate",
 )
-FOLDS = range(TRAIN["folds"])
+
+
+try:
+    FOLDS = trained_folds(TRAIN)
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
 
 
 def training_log(step, *extra):
@@ -52,41 +75,120 @@ def training_cases():
     """Every session to train on, as plain values: its name, its images, its label and its fold."""
     try:
         folds = make_folds(sites(), TRAIN["folds"], config["seed"])
-        return [training_case(entry, folds[entry.cohort, entry.subject]) for entry in labelled()]
+        cases = [case for entry in labelled() for case in cases_of(entry)]
     except ConfigError as error:
         raise WorkflowError(f"train: {error}") from None
+    return [{**case, "fold": folds[case["cohort"], case["subject"]]} for case in cases]
 
 
-def training_case(entry, fold):
+def cases_of(entry):
+    """The cases of a session: itself, or for brain extraction each of its sequences."""
     names = dict(cohort=entry.cohort, subject=entry.subject, session=entry.session)
-    images = {s: IN_ATLAS.format(**names, sequence=s) for s in TRAIN["sequences"] if s in entry.expected}
-    site = sites()[entry.cohort, entry.subject]
-    files = {"images": images, "label": REFERENCE.format(**names), "mask": BRAIN_ATLAS.format(**names)}
-    return {**names, "site": site, "fold": fold, "name": "_".join(names.values()), **files}
+    known = {**names, "site": sites()[entry.cohort, entry.subject], "name": "_".join(names.values())}
+    if TRAIN["target"] == "brain":
+        return [{**known, **head_files(f"{known['name']}_{s}")} for s in entry.expected]
+    sequences = [s for s in TRAIN["sequences"] if s in entry.expected]
+    if is_taken(entry):
+        images = {s: str(entry.sources[s]) for s in sequences}
+        return [{**known, "images": images, **taken_files(known["name"], "label", "mask")}]
+    images = {s: IN_ATLAS.format(**names, sequence=s) for s in sequences}
+    return [
+        {**known, "images": images, "label": REFERENCE.format(**names), "mask": BRAIN_ATLAS.format(**names)}
+    ]
 
 
-def training_images(wildcards):
-    return [path for case in training_cases() for path in case["images"].values()]
+def head_files(name):
+    files = taken_files(name, "any", "label")
+    return {"name": name, "images": {"any": files.pop("any")}, "mask": None, **files}
 
 
-def training_labels(wildcards):
-    return [case["label"] for case in training_cases()]
+def taken_files(name, *files):
+    folder = f"{TAKEN}/{name}"
+    return {"taken": folder, **{file: f"{folder}/{file}.nii.gz" for file in files}}
+
+
+def is_taken(entry):
+    """Whether a session's own files are taken as they are, without the rules that prepare sessions."""
+    used = [*entry.sources.values(), entry.label, entry.brain_mask]
+    generated = any(isinstance(path, Path) and made_here(path) for path in used)
+    return not generated and is_ready(entry, TRAIN, PREPROCESS["n4"])
+
+
+def take_tasks(wildcards):
+    """What `train_take` does, as plain values: the sessions that are ready, or all heads."""
+    if TRAIN["target"] == "brain":
+        return [head_task(entry, sequence) for entry in labelled() for sequence in entry.expected]
+    return [
+        {
+            "name": case["name"],
+            "images": case["images"],
+            "label": str(SESSIONS[case["cohort"], case["subject"], case["session"]].label),
+            "convention": label_values(SimpleNamespace(cohort=case["cohort"])),
+        }
+        for case in training_cases()
+        if "taken" in case
+    ]
+
+
+def head_task(entry, sequence):
+    names = dict(cohort=entry.cohort, subject=entry.subject, session=entry.session, sequence=sequence)
+    name = "_".join(names.values())
+    if is_taken(entry):
+        return {"name": name, "image": str(entry.sources[sequence]), "mask": str(entry.brain_mask)}
+    return {"name": name, "image": NATIVE.format(**names), "mask": BRAIN_NATIVE.format(**names)}
+
+
+def take_files(wildcards):
+    """Every file that `train_take` reads, once."""
+    tasks = take_tasks(wildcards)
+    paths = [
+        path
+        for task in tasks
+        for path in (*task.get("images", {}).values(), *(task.get(key) for key in ("image", "mask", "label")))
+        if path
+    ]
+    return list(dict.fromkeys(paths))
+
+
+def take_atlas(wildcards):
+    return [] if TRAIN["target"] == "brain" else [ATLAS_BRAIN]
+
+
+def made_files(cases, *keys):
+    """The files of cases that rules make; `train_take` makes one folder of all of its own."""
+    paths = [path for case in cases if "taken" not in case for path in files_of(case, keys)]
+    return paths + [TAKEN] * any("taken" in case for case in cases)
+
+
+def files_of(case, keys):
+    paths = [case[key] for key in keys if key != "images"]
+    return [*case["images"].values(), *paths] if "images" in keys else paths
+
+
+def training_files(wildcards):
+    return made_files(training_cases(), "images", "label")
+
+
+def trained_cases():
+    """The cases of the folds that a network is trained for, which it has not seen."""
+    return [case for case in training_cases() if case["fold"] in FOLDS]
+
+
+def trained_labels(wildcards):
+    return made_files(trained_cases(), "label")
 
 
 def fold_cases(wildcards):
     return [case for case in training_cases() if case["fold"] == int(wildcards.fold)]
 
 
-def fold_images(wildcards):
-    return [path for case in fold_cases(wildcards) for path in case["images"].values()]
+def fold_files(wildcards):
+    return made_files(fold_cases(wildcards), "images", "label", "mask")
 
 
-def fold_labels(wildcards):
-    return [case["label"] for case in fold_cases(wildcards)]
-
-
-def fold_masks(wildcards):
-    return [case["mask"] for case in fold_cases(wildcards)]
+def start_package(wildcards):
+    """The package whose weights the networks start from."""
+    return [str(find_path(TRAIN["start"]))] if TRAIN["start"] else []
 
 
 def recipe(*keys):

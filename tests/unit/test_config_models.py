@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import yaml
 
-from gliaflow.config.models import ModelTable, choose_model, read_models
+from gliaflow.config.models import (
+    ModelTable,
+    brain_model,
+    choose_model,
+    named_models,
+    read_models,
+    with_brains_of,
+)
 from gliaflow.config.schema import FOLDER
 from gliaflow.errors import ConfigError
 from gliaflow.fuse.postprocess import PostSettings, post_settings
@@ -23,7 +30,8 @@ def table(folder: Path, *models: dict[str, Any], **other: Any) -> Path:
 
 def test_the_table_that_comes_with_the_workflow() -> None:
     models = read_models(FOLDER.parent / "models.yaml")
-    (baseline,), (bet,) = models.segmentation, models.brain_extraction
+    baseline = next(model for model in models.segmentation if model.name == "flairbaseline")
+    bet = next(entry for entry in models.brain_extraction if entry.kind == "hd-bet")
     assert (baseline.name, baseline.kind, baseline.sequences) == ("flairbaseline", "flair_baseline", ("t2f",))
     assert (baseline.regions, baseline.atlas, baseline.licence) == (("WT",), "any", "Apache-2.0")
     assert (baseline.labels, baseline.n4, baseline.gpu, baseline.path) == ("gliaflow", None, False, None)
@@ -45,6 +53,29 @@ def test_a_path_starts_from_the_table(tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     (model,) = read_models(table(tmp_path, {"kind": "nnunet", "path": "weights"})).segmentation
     assert model.path == tmp_path / "weights"
+
+
+def test_a_copy_of_the_table_leads_to_the_models_that_come_with_the_workflow(tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    path = table(tmp_path / "copy", {"path": "../resources/labels.tsv"})
+    (model,) = read_models(path).segmentation
+    assert model.path == FOLDER.parents[1] / "resources" / "labels.tsv"
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources" / "labels.tsv").touch()
+    (model,) = read_models(path).segmentation
+    assert model.path is not None
+    assert model.path.samefile(tmp_path / "resources" / "labels.tsv"), "what lies beside the table goes first"
+
+
+def test_a_table_may_leave_out_what_finds_the_brain(tmp_path: Path) -> None:
+    (tmp_path / "brain.zip").touch()
+    shipped = read_models(FOLDER.parent / "models.yaml")
+    merged = with_brains_of(read_models(table(tmp_path, {})), shipped)
+    assert merged.brain_extraction == shipped.brain_extraction
+    assert [model.name for model in merged.segmentation] == ["one"]
+    own = {"name": "hd-bet", "licence": "CC0-1.0"}
+    merged = with_brains_of(read_models(with_brain(tmp_path, own)), shipped)
+    assert [entry.licence for entry in merged.brain_extraction if entry.name == "hd-bet"] == ["CC0-1.0"]
 
 
 def test_an_empty_table_is_a_table(tmp_path: Path) -> None:
@@ -70,16 +101,17 @@ def test_the_first_model_whose_sequences_are_there(
 ) -> None:
     needs = {"four": ["t1n", "t1c", "t2w", "t2f"], "two": ["t1c", "t2f"], "flair": ["t2f"]}
     models = read_models(table(tmp_path, *({"name": n, "sequences": s} for n, s in needs.items())))
-    chosen = choose_model(models, sequences, preferred)
+    candidates = named_models(models, preferred) if preferred else models.segmentation
+    chosen = choose_model(candidates, sequences)
     assert (chosen.name if chosen else None) == name
 
 
 def test_a_preferred_model_that_is_not_there(tmp_path: Path) -> None:
     models = read_models(table(tmp_path, {}))
     with pytest.raises(ConfigError, match=r"segment\.models: 'onne': .* did you mean one\?"):
-        choose_model(models, {"t2f"}, ["onne"])
+        named_models(models, ["onne"])
     with pytest.raises(ConfigError, match="the models there are: none"):
-        choose_model(ModelTable((), ()), {"t2f"}, ["onne"])
+        named_models(ModelTable((), ()), ["onne"])
 
 
 WRONG = {
@@ -134,6 +166,51 @@ def test_a_key_that_is_left_out(tmp_path: Path) -> None:
 def test_a_name_that_is_taken(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"segmentation \(entry 2\)\.name: 'ONE': is taken"):
         read_models(table(tmp_path, {}, {"name": "ONE"}))
+
+
+BRAIN = {"name": "mybrain", "kind": "nnunet", "licence": "MIT"}
+
+
+def with_brain(folder: Path, *entries: dict[str, Any]) -> Path:
+    """A table with one segmentation model, ``one``, and these entries of brain extraction."""
+    return table(folder, {}, brain_extraction=list(entries))
+
+
+def test_the_network_that_finds_the_brain_is_found_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "brain.zip").touch()
+    entries = (BRAIN | {"path": "brain.zip", "gpu": True}, {"name": "hd-bet", "licence": "MIT"})
+    models = read_models(with_brain(tmp_path, *entries))
+    entry = brain_model(models, "mybrain")
+    assert (entry.path, entry.gpu, entry.kind) == (tmp_path / "brain.zip", True, "nnunet")
+    for name in ("hd-bet", "other"):
+        with pytest.raises(ConfigError, match=r"brain_extraction\.model: .*write one of mybrain, or use"):
+            brain_model(models, name)
+    with pytest.raises(ConfigError, match="add one, or use method: embedded"):
+        brain_model(ModelTable((), ()), "mybrain")
+
+
+WRONG_BRAIN = {
+    "no-origin": ({}, "model mybrain: a trained model has either a path or a url"),
+    "folder": ({"path": "absent"}, "model mybrain: path leads to {}/absent, which is not there"),
+    "no-checksum": ({"url": "https://example.org/m.zip"}, "model mybrain: sha256 is missing"),
+    "path-of-hd-bet": (
+        {"name": "hd-bet", "kind": "hd-bet", "path": "."},
+        "model hd-bet: the weights of hd-bet have no path here; write the folder into preprocess.brain",
+    ),
+    "kind": ({"kind": "flair_baseline"}, "'flair_baseline': is not one of nnunet or hd-bet"),
+    "name": ({"name": "my-brain", "path": "."}, "'my-brain': is not of the form that is needed"),
+    "taken": ({"name": "One", "path": "."}, "brain_extraction (entry 1).name: 'One': is taken"),
+}
+
+
+@pytest.mark.parametrize(("entry", "message"), WRONG_BRAIN.values(), ids=WRONG_BRAIN)
+def test_one_mistake_of_a_brain_extraction_is_one_line(
+    tmp_path: Path, entry: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_models(with_brain(tmp_path, BRAIN | entry))
+    assert message.replace("{}", str(tmp_path)) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_files_are_not_looked_for_on_a_compute_node(tmp_path: Path) -> None:

@@ -5,14 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from brain_files import brain_package
 from hypothesis import given
 from hypothesis import strategies as st
 from nnunet_files import DATASET, PLANS, checkpoint, manifest, public_files, write_files
 
-from gliaflow.config.models import Model
+from gliaflow.config.models import Model, ModelTable, Weights, read_models
+from gliaflow.config.schema import FOLDER
 from gliaflow.config.session import Session
 from gliaflow.config.settings import complete_config
-from gliaflow.config.suitable import check_label_cohorts, check_models, unsegmented
+from gliaflow.config.suitable import (
+    candidate_models,
+    check_brain_model,
+    check_label_cohorts,
+    check_models,
+    misfits,
+    unsegmented,
+)
 from gliaflow.errors import ConfigError
 from gliaflow.labels import SEQUENCES
 from gliaflow.nnunet.package import write_package
@@ -142,6 +151,26 @@ def test_n4_against_the_training_is_told_for_each_sequence_of_the_model(
     assert all(("without" in line) == (trained is False) for line in lines)
 
 
+def names(models: ModelTable, **config: Any) -> list[str]:
+    """Who may be given sessions."""
+    return [model.name for model in candidate_models(models, complete_config(config))]
+
+
+def test_models_of_another_atlas_or_n4_are_passed_over_unless_they_are_named() -> None:
+    here = replace(TINY, name="here", atlas="MNI152")
+    there, raw = replace(TINY, name="there", atlas="SRI24"), replace(TINY, name="raw", n4=False)
+    models = ModelTable((there, raw, here, TINY), ())
+    assert names(models) == ["raw", "here", "tiny"]
+    assert names(models, preprocess={"n4": "apply"}) == ["here", "tiny"]
+    assert names(models, atlas={"name": "SRI24", "path": "sri24.nii.gz"}) == ["there", "raw", "tiny"]
+    assert names(models, segment={"models": ["there", "here"]}) == ["there", "here"]
+    assert names(ModelTable((there,), ())) == []
+    (line,) = misfits(there, complete_config({}))
+    assert line.startswith("model there: was trained in the atlas SRI24, not MNI152")
+    with pytest.raises(ConfigError, match=r"'thre': .* did you mean there\?"):
+        names(models, segment={"models": ["thre"]})
+
+
 def test_mistakes_of_several_models_are_told_together() -> None:
     lines = mistakes(replace(TINY, atlas="SRI24", n4=True), replace(TINY, name="other", atlas="SRI24"))
     assert [line.split(":")[0] for line in lines] == ["model tiny"] * 3 + ["model other"]
@@ -201,6 +230,44 @@ def test_files_are_not_read_on_a_compute_node(tmp_path: Path) -> None:
     model = replace(TINY, path=tmp_path / "absent.zip", sha256="0" * 64, atlas="SRI24")
     with pytest.raises(ConfigError, match=r"^model tiny: was trained in the atlas SRI24[^\n]*$"):
         check_models([model], complete_config({}), check_files=False)
+
+
+@pytest.fixture(scope="module")
+def brain(tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    """A brain extraction whose package and entry agree."""
+    path = tmp_path_factory.mktemp("brain") / "mybrain.zip"
+    sha256 = brain_package(path)
+    return Weights("mybrain", "nnunet", "", path, None, sha256, "MIT", gpu=False)
+
+
+def test_a_package_for_brains_is_none_for_tumours_and_the_other_way_round(
+    brain: Weights, package: Model
+) -> None:
+    check_brain_model(brain)
+    check_brain_model(replace(brain, sha256=None))
+    (line,) = mistakes(replace(TINY, path=brain.path))
+    assert line.startswith(f"model tiny: {brain.path}: is a model of brain extraction and finds no tumour")
+    with pytest.raises(ConfigError, match=r"^model mybrain: .*tiny\.zip: is no model of brain extraction"):
+        check_brain_model(replace(brain, path=package.path, sha256=None))
+
+
+def test_another_package_for_brains_than_the_table_states_is_told(brain: Weights, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"^model mybrain: .* has the sha256 {brain.sha256}, not 0000"):
+        check_brain_model(replace(brain, sha256="0" * 64))
+    with pytest.raises(ConfigError, match=r"is a folder, and a sha256 belongs to a \.zip"):
+        check_brain_model(replace(brain, path=tmp_path))
+
+
+def test_a_package_that_is_yet_to_be_fetched_is_not_looked_for(brain: Weights) -> None:
+    check_brain_model(replace(brain, path=None, url="https://example.org/mybrain.zip"))
+
+
+def test_the_models_that_come_with_the_workflow_are_what_their_table_says() -> None:
+    models = read_models(FOLDER.parent / "models.yaml")
+    check_models(models.segmentation, complete_config({}))
+    for entry in models.brain_extraction:
+        if entry.kind == "nnunet":
+            check_brain_model(entry)
 
 
 def test_what_each_model_misses_in_a_session_is_told() -> None:

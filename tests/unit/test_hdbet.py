@@ -6,9 +6,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from brain_files import bright_network
 from nnunet_files import architecture, make_plans
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from gliaflow.errors import ConfigError
 from gliaflow.images import data_of, new_image, same_grid
@@ -34,32 +33,13 @@ class Opens:
         return open, (self.path, "w")
 
 
-def bright_network():
-    """Make a network that calls bright brain: each filter passes its input on, the head asks for its sign."""
-    plans = PlansManager(PLANS)
-    network = nnUNetTrainer.build_network_architecture(
-        plans, plans.get_configuration("3d_fullres"), 1, 2, enable_deep_supervision=False
-    )
-    for name, tensor in network.state_dict().items():
-        if "conv" in name and tensor.ndim == 5:
-            tensor.zero_()
-            # the decoder's first half comes from below, the second through the skip connection
-            for k in range(min(tensor.shape[:2])):
-                tensor[k, tensor.shape[1] - 1 - k, 1, 1, 1] = 1
-        elif "seg_layers" in name and tensor.ndim == 5:
-            tensor[0], tensor[1] = 0, 1
-        elif "bias" in name:
-            tensor.zero_()
-    return network
-
-
 @pytest.fixture(scope="module")
 def release(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     (folder / CHECKPOINT).parent.mkdir()
     (folder / "plans.json").write_text(json.dumps(PLANS))
     (folder / "dataset.json").write_text(json.dumps(DATASET))
-    save(folder, network_weights=bright_network().state_dict())
+    save(folder, network_weights=bright_network(PLANS, 2).state_dict())
     return folder
 
 

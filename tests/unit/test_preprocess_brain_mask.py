@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gliaflow.config.schema import load_schema
 from gliaflow.errors import ConfigError, ImageError
 from gliaflow.images import data_of, new_image, read_image, same_grid, write_nifti
 from gliaflow.preprocess import brain_mask
@@ -24,7 +25,8 @@ def given_mask(tmp_path, data, affine=AFFINE):
     return tmp_path / "mask.nii.gz"
 
 
-def assert_mask(mask, expected):
+def assert_mask(found, expected):
+    mask = found.mask
     assert mask.get_data_dtype() == np.uint8
     assert same_grid(mask, scans().reference)
     np.testing.assert_array_equal(data_of(mask), expected)
@@ -84,9 +86,12 @@ def test_a_method_gets_the_scans_of_the_session(monkeypatch):
 
     monkeypatch.setattr(brain_mask, "extract_brain", extract)
     session = scans()
-    assert_mask(find_brain("embedded", session), INSIDE)
+    found = find_brain("embedded", session)
+    assert_mask(found, INSIDE)
+    assert found.facts == {"software": ["SimpleITK", "nilearn"]}
     assert seen == [(session.images, session.reference)]
 
 
 def test_the_methods_are_those_of_the_config():
-    assert set(METHODS) == {"given", "stripped", "embedded", "hd-bet"}
+    methods = load_schema("config")["properties"]["preprocess"]["properties"]["brain_extraction"]
+    assert set(METHODS) == {"given", "stripped", *methods["properties"]["method"]["enum"]}

@@ -4,12 +4,12 @@ import csv
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -21,20 +21,12 @@ from gliaflow.errors import ConfigError
 from gliaflow.images import Array, data_of, new_image, read_image, same_grid
 from gliaflow.labels import CONVENTIONS, SEQUENCES, convert_labels, region_mask
 from gliaflow.preprocess.atlas import load_atlas
-from gliaflow.simulate.fields import named_rng
-from gliaflow.simulate.heads import Head
-from gliaflow.simulate.labelled import (
-    CohortPlan,
-    PlannedSession,
-    in_convention,
-    main,
-    make_stripped_head,
-    plan_subject,
-    write_cohort,
-)
-from gliaflow.simulate.tumours import TumourShape, grow, make_tumour, random_shape
+from gliaflow.simulate.cases import ENHANCING, NON_ENHANCING
+from gliaflow.simulate.cohort_files import in_convention
+from gliaflow.simulate.cohort_plan import CohortPlan, PlannedSession, anatomy_of, plan_subject
+from gliaflow.simulate.labelled import main, write_cohort
 
-PLAN = CohortPlan(subjects=2, sessions=2, non_enhancing=0.3, missing=0.3, seed=4)
+PLAN = CohortPlan(subjects=2, sessions=2, non_enhancing=0.3, severity=0.0, missing=0.3, seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +35,6 @@ def cohort(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("labelled") / "cohort"
     write_cohort(folder, replace(PLAN, missing=0.0))
     return folder
-
-
-@pytest.fixture(scope="module")
-def head() -> Head:
-    return make_stripped_head(load_atlas(None, 2)[0], named_rng(2, "head"))
 
 
 def sessions_of(plan: CohortPlan) -> list[PlannedSession]:
@@ -106,27 +93,26 @@ def test_the_brain_lies_in_the_atlas_s(cohort):
     inside = data_of(mask, bool)
     for folder in cohort.glob("sub-*/ses-1"):
         brain = data_of(read_image(folder / "t1n.nii.gz")) > 0
-        assert 2 * (brain & inside).sum() / (brain.sum() + inside.sum()) > 0.85
+        assert 2 * (brain & inside).sum() / (brain.sum() + inside.sum()) > 0.75
 
 
 def test_tumours_show_as_radiologists_know_them(cohort):
-    """Next to the brain around it, oedema is bright on FLAIR, the rim on T1c alone, the core dark on T1."""
+    """Next to the brain around it, oedema is bright on FLAIR, the core on T2, the rim on T1c alone."""
     for folder in cohort.glob("sub-*/ses-*"):
         scan = {sequence: data_of(read_image(folder / f"{sequence}.nii.gz")) for sequence in SEQUENCES}
         labels = data_of(read_image(folder / "label.nii.gz"), np.uint8)
         around = ndimage.binary_dilation(labels > 0, iterations=5) & (labels == 0) & (scan["t1n"] > 0)
         healthy = {sequence: np.median(image[around]) for sequence, image in scan.items()}
-        assert np.median(scan["t2f"][labels == 2]) > 1.4 * healthy["t2f"]
-        assert np.median(scan["t2w"][labels == 1]) > 1.3 * healthy["t2w"]
-        assert np.median(scan["t1n"][labels == 1]) < 0.9 * healthy["t1n"]
+        assert np.median(scan["t2f"][labels == 2]) > 1.15 * healthy["t2f"]
+        assert np.median(scan["t2w"][labels == 1]) > 1.05 * healthy["t2w"]
         rim = labels == 3
         if rim.any():
-            assert np.median(scan["t1c"][rim]) > 1.25 * healthy["t1c"]
+            assert np.median(scan["t1c"][rim]) > 1.1 * healthy["t1c"]
             assert np.median(scan["t1n"][rim]) < healthy["t1n"]
 
 
 def test_a_label_map_holds_oedema_and_a_core_that_enhances_or_not(cohort):
-    enhancing = {s.subject: s.tumour.rim_mm > 0 for s in sessions_of(PLAN)}
+    enhancing = {s.subject: s.case.kind in ENHANCING for s in sessions_of(PLAN)}
     assert enhancing == {"001": True, "002": False}
     for subject, session in ((s.subject, s.session) for s in sessions_of(PLAN)):
         labels = labels_in(cohort, subject, session)
@@ -137,7 +123,7 @@ def test_a_label_map_holds_oedema_and_a_core_that_enhances_or_not(cohort):
 def test_a_later_session_shows_the_same_brain_and_a_grown_tumour(cohort):
     for subject in ("001", "002"):
         first, second = (labels_in(cohort, subject, session) for session in "12")
-        assert second.astype(bool)[first > 0].all()
+        assert second.astype(bool)[first > 0].mean() > 0.8
         for region in ("WT", "TC"):
             assert region_mask(second, region).sum() > 1.05 * region_mask(first, region).sum()
         brains = [data_of(read_image(cohort / f"sub-{subject}/ses-{s}/t1n.nii.gz")) > 0 for s in "12"]
@@ -185,9 +171,9 @@ def test_shares_are_kept_at_every_site(share):
     for name in ("site1", "site2", "site3"):
         here = [session for session in sessions if session.site == name]
         assert len(here) == 40
-        assert np.mean([s.tumour.rim_mm == 0 for s in here]) == pytest.approx(share, abs=0.1)
+        assert np.mean([s.case.kind in NON_ENHANCING for s in here]) == pytest.approx(share, abs=0.1)
         assert np.mean([len(s.sequences) < 4 for s in here]) == pytest.approx(share, abs=0.1)
-    chosen = [s for s in sessions if len(s.sequences) < 4 and s.tumour.rim_mm == 0]
+    chosen = [s for s in sessions if len(s.sequences) < 4 and s.case.kind in NON_ENHANCING]
     assert len(chosen) / len(sessions) == pytest.approx(share**2, abs=0.06)
 
 
@@ -198,39 +184,54 @@ def test_a_session_lacks_one_sequence_at_most_and_each_is_lost_at_times():
     assert min(lost.values()) > 10
 
 
-def test_enhancement_and_missing_sequences_leave_the_rest_of_the_plan_alone():
+def test_shares_change_nothing_else_of_the_plan():
     plain = sessions_of(CohortPlan(subjects=5, sessions=2, non_enhancing=0.0))
-    other = sessions_of(CohortPlan(subjects=5, sessions=2, non_enhancing=1.0, missing=1.0))
+    other = sessions_of(CohortPlan(subjects=5, sessions=2, non_enhancing=1.0, missing=1.0, randomised=1.0))
     for one, two in zip(plain, other, strict=True):
-        assert (one.tumour.side, one.tumour.core_mm) == (two.tumour.side, two.tumour.core_mm)
-        assert (one.days, one.tumour.oedema_mm) == (two.days, two.tumour.oedema_mm)
+        assert (one.subject, one.session, one.days, one.site) == (
+            two.subject,
+            two.session,
+            two.days,
+            two.site,
+        )
+        assert (one.case.hyperintensities, one.case.wider_mm) == (
+            two.case.hyperintensities,
+            two.case.wider_mm,
+        )
+        assert one.case.kind in ENHANCING
+        assert two.case.kind in NON_ENHANCING
+        assert (one.randomised, two.randomised) == (False, True)
 
 
-@given(seed=st.integers(0, 2**32 - 1), enhancing=st.booleans())
-@settings(max_examples=50)
-def test_a_random_tumour_is_of_the_promised_size_and_only_grows(seed, enhancing):
-    rng = named_rng(seed)
-    shape = random_shape(rng, enhancing=enhancing)
-    assert abs(shape.side) == 1
-    assert 6 <= shape.core_mm <= 18
-    assert 6 <= shape.oedema_mm <= 18
-    assert (shape.rim_mm > 0) == enhancing
-    grown = grow(shape, rng)
-    assert shape.core_mm < grown.core_mm < 19
-    assert shape.oedema_mm < grown.oedema_mm < 24
-    assert replace(grown, core_mm=shape.core_mm, oedema_mm=shape.oedema_mm) == shape
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
+def test_shares_of_healthy_subjects_and_of_random_sessions_are_kept(share):
+    sessions = sessions_of(CohortPlan(subjects=60, healthy=share, randomised=share))
+    healthy = [session.case.kind == "healthy" for session in sessions]
+    assert np.mean(healthy) == pytest.approx(share, abs=0.05)
+    assert np.mean([session.randomised for session in sessions]) == pytest.approx(share, abs=0.05)
+    assert all((not session.case.foci) == ill for session, ill in zip(sessions, healthy, strict=True))
 
 
-def test_a_tumour_without_a_rim_is_all_core_and_one_without_necrosis_all_enhancing(head):
-    shape = TumourShape(1, 14.0, 10.0)
-    ring, plain, solid = (
-        make_tumour(head, s, named_rng(1, "tumour"))
-        for s in (shape, replace(shape, rim_mm=0.0), replace(shape, necrosis=False))
-    )
-    core = region_mask(ring, "TC")
-    assert set(np.unique(ring[core])) == {1, 3}
-    np.testing.assert_array_equal(plain, np.where(core, 1, ring))
-    np.testing.assert_array_equal(solid, np.where(core, 3, ring))
+def test_the_brain_is_that_of_the_anatomy_asked_for():
+    subjects = [f"{k:03d}" for k in range(40)]
+    found = {
+        name: {anatomy_of(CohortPlan(anatomy=name), subject) for subject in subjects}
+        for name in ("mixed", "mni152", "colin27")
+    }
+    assert found == {"mixed": {"mni152", "colin27"}, "mni152": {"mni152"}, "colin27": {"colin27"}}
+
+
+def test_the_healthy_have_scans_and_an_empty_label_map(tmp_path):
+    write_cohort(tmp_path / "c", CohortPlan(subjects=1, healthy=1.0))
+    folder = tmp_path / "c" / "sub-001" / "ses-1"
+    assert not labels_in(tmp_path / "c", "001", "1").any()
+    assert all((folder / f"{sequence}.nii.gz").exists() for sequence in SEQUENCES)
+
+
+def test_another_process_writes_the_same_bytes(cohort, tmp_path):
+    write_cohort(tmp_path / "c", replace(PLAN, subjects=1, sessions=1, missing=0.0), jobs=2)
+    first = {name: content for name, content in files_in(cohort / "sub-001").items() if "ses-1" in name}
+    assert files_in(tmp_path / "c" / "sub-001") == first
 
 
 @given(values=st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1), convention=st.sampled_from([*CONVENTIONS]))
@@ -279,6 +280,10 @@ def test_a_folder_with_anything_else_is_left_alone(tmp_path, content):
         ({"resolution_mm": 3}, "resolution_mm: 3 does not fit; write 1 or 2"),
         ({"non_enhancing": 1.1}, "non_enhancing: 1.1 does not fit; write a share from 0 to 1"),
         ({"missing": float("nan")}, "missing: nan does not fit"),
+        ({"healthy": -0.1}, "healthy: -0.1 does not fit; write a share from 0 to 1"),
+        ({"randomised": 2.0}, "randomised: 2.0 does not fit"),
+        ({"severity": 2.5}, "severity: 2.5 does not fit; write a number from 0 to 2"),
+        ({"anatomy": "mine"}, "anatomy: 'mine' does not fit; write one of mixed, mni152, colin27"),
         ({"convention": "brats"}, "convention: 'brats' does not fit; write one of gliaflow, brats2021"),
         ({"cohort": "my cohort"}, "cohort: 'my cohort' does not fit; write letters and digits"),
         ({"seed": -1}, "seed: -1 does not fit"),
@@ -298,15 +303,17 @@ def test_the_command_line_writes_a_cohort_or_one_sentence(tmp_path, capsys):
     assert lines[1:] == [f"wrote {tmp_path / 'c' / 'samples.tsv'}"]
     assert main([str(tmp_path / "c"), "--subjects", "2", "--cohort", "c7"]) == 1
     assert main([str(tmp_path / "d"), "--subjects", "0"]) == 1
-    first, second = capsys.readouterr().err.splitlines()
+    assert main([str(tmp_path / "d"), "--jobs", "0"]) == 1
+    first, second, third = capsys.readouterr().err.splitlines()
     assert first.endswith("give a new or an empty folder")
     assert second == "subjects: 0 does not fit; write a number from 1"
+    assert third == "jobs: 0 does not fit; write a number from 1"
     assert not (tmp_path / "d").exists()
 
 
 def test_the_help_names_every_option_and_its_default():
     command = [sys.executable, "-m", "gliaflow.simulate.labelled", "--help"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    for name in ("subjects", "sessions", "sites", "resolution-mm", "non-enhancing", "missing", "convention"):
+    for name in ("jobs", *(field.name.replace("_", "-") for field in fields(CohortPlan))):
         assert f"--{name} " in shown
-    assert shown.count("(default: ") + shown.count("(default:\n") == 9
+    assert shown.count("(default:") == 14

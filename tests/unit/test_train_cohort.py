@@ -6,19 +6,29 @@ import pytest
 
 from gliaflow.config.session import Session
 from gliaflow.errors import ConfigError
-from gliaflow.train.cohort import training_sessions
+from gliaflow.train.cohort import is_ready, training_sessions
 
 ALL = ("t1n", "t1c", "t2w", "t2f")
-TRAIN = {"cohorts": None, "sequences": ["t1c", "t2f"], "sequence_dropout": 0}
+TRAIN = {"target": "tumour", "cohorts": None, "sequences": ["t1c", "t2f"], "sequence_dropout": 0}
 
 
-def entry(subject="01", cohort="one", expected=ALL, label=True):
+BRAIN = TRAIN | {"target": "brain"}
+N4 = dict.fromkeys(ALL, "registration")
+
+
+def entry(subject="01", cohort="one", expected=ALL, label=True, **changes):
     fields = {
         **{"cohort": cohort, "subject": subject, "session": "1", "days": None, "sources": {}},
         **{"expected": expected, "study": None, "dwi": None, "brain_mask": None, "raters": None},
         **{"stripped": False, "registered": "none", "sheet": "s.tsv", "row": 2},
     }
-    return Session(**fields, label=Path("label.nii.gz") if label else None)
+    return Session(**fields | {"label": Path("label.nii.gz") if label else None} | changes)
+
+
+def ready(**changes):
+    """A stripped session on the atlas grid."""
+    sources = {sequence: Path(f"{sequence}.nii.gz") for sequence in ALL}
+    return entry(**{"stripped": True, "registered": "atlas", "sources": sources} | changes)
 
 
 def test_sessions_with_a_label_and_the_sequences_are_chosen():
@@ -57,3 +67,47 @@ def test_only_the_cohorts_that_are_named_are_taken():
 def test_nothing_to_train_on_is_an_error_that_says_why(sessions, change, reason):
     with pytest.raises(ConfigError, match=reason):
         training_sessions(sessions, TRAIN | change)
+
+
+def test_a_stripped_session_of_nifti_files_on_the_atlas_grid_is_ready():
+    assert is_ready(ready(), TRAIN, N4)
+    assert is_ready(ready(), TRAIN, N4 | {"t1n": "apply"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stripped": False},
+        {"registered": "ref"},
+        {"brain_mask": Path("mask.nii.gz")},
+        {"sources": {"t1c": Path("t1c.zip"), "t2f": Path("t2f.nii")}},
+        {"sources": {"t1c": 7, "t2f": Path("t2f.nii")}},
+    ],
+)
+def test_a_session_that_needs_preparation_is_not_ready(change):
+    assert not is_ready(ready(**change), TRAIN, N4)
+
+
+def test_a_session_whose_scans_are_to_be_corrected_is_not_ready():
+    assert not is_ready(ready(), TRAIN, N4 | {"t2f": "apply"})
+
+
+def test_whole_heads_with_a_brain_mask_are_chosen_for_brain_extraction():
+    mask = Path("mask.nii.gz")
+    sessions = [
+        entry("1", label=False, brain_mask=mask),
+        entry("2", brain_mask=mask, stripped=True),
+        entry("3"),
+    ]
+    chosen, left = training_sessions(sessions, BRAIN)
+    assert [e.subject for e in chosen] == ["1"]
+    assert left == []
+    with pytest.raises(ConfigError, match="no session is a whole head with a brain mask"):
+        training_sessions(sessions[1:], BRAIN)
+
+
+def test_a_head_is_ready_where_its_scans_lie_on_the_grid_of_the_mask():
+    head = {"stripped": False, "brain_mask": Path("mask.nii.gz")}
+    assert is_ready(ready(**head, registered="ref"), BRAIN, N4 | {"t2f": "apply"})
+    assert not is_ready(ready(**head, registered="none"), BRAIN, N4)
+    assert is_ready(ready(**head, registered="none", expected=("t2f",)), BRAIN, N4)

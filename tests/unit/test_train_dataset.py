@@ -14,7 +14,8 @@ from nnunetv2.utilities.utils import get_filenames_of_train_images_and_targets
 from gliaflow.errors import ImageError
 from gliaflow.images import data_of, read_image, write_image
 from gliaflow.labels import encode, region_labels, region_mask
-from gliaflow.train.dataset import Case, case_of, make_splits, write_dataset
+from gliaflow.nnunet.regions import region_map
+from gliaflow.train.dataset import Case, case_of, make_splits, session_rows, write_dataset
 
 SHAPE = (4, 5, 6)
 AFFINE = np.diag([1.0, 1.0, 2.0, 1.0])
@@ -168,3 +169,45 @@ def test_a_case_is_made_of_what_a_rule_knows_of_a_session():
     values["mask"] = "c.nii.gz"
     expected = Case("one_01_1", {"t1c": Path("a.nii.gz")}, Path("b.nii.gz"), Path("c.nii.gz"), 3)
     assert case_of({**values, "cohort": "one", "site": "north"}) == expected
+
+
+def test_an_image_that_was_taken_stands_for_the_one_of_the_sheet(tmp_path):
+    (tmp_path / "t2f.nii.gz").touch()
+    images = {"t1c": "/scans/t1c.nii.gz", "t2f": "/scans/t2f.nii.gz"}
+    values = {"name": "one_01_1", "images": images, "label": "b.nii.gz", "mask": None, "fold": 0}
+    case = case_of({**values, "taken": str(tmp_path)})
+    assert case.images == {"t1c": Path("/scans/t1c.nii.gz"), "t2f": tmp_path / "t2f.nii.gz"}
+    assert case.mask is None
+
+
+def test_the_sessions_of_several_cases_are_listed_once():
+    session = {"cohort": "one", "subject": "01", "session": "1", "site": "north", "fold": 2}
+    cases = [{**session, "name": f"one_01_1_{sequence}"} for sequence in SEQUENCES]
+    assert session_rows([*cases, {**cases[0], "subject": "02"}]) == [session, {**session, "subject": "02"}]
+
+
+def brain_dataset(folder, labels):
+    """The description of a dataset of two heads."""
+    heads = [make_case(folder, f"one_01_1_{k}", sequences=("any",), labels=labels, fold=k) for k in range(2)]
+    raw = folder / "raw" / "Dataset001_head"
+    write_dataset(raw, heads, sequences=("any",), regions=("brain",))
+    return raw, json.loads((raw / "dataset.json").read_text(encoding="utf-8"))
+
+
+def test_the_brain_is_one_region_with_a_sigmoid(tmp_path):
+    raw, description = brain_dataset(tmp_path, labels_of(1, 1, 0, 1))
+    manager = LabelManager(description["labels"], description["regions_class_order"])
+    assert manager.has_regions
+    assert manager.num_segmentation_heads == 1
+    assert description["channel_names"] == {"0": "any"}
+    assert region_map(description, ["brain"], "gliaflow").heads == ((0,),)
+    assert region_map(description, ["brain"], "gliaflow").activation == "sigmoid"
+    painted = manager.convert_logits_to_segmentation(np.array([[[[5.0, -5.0]]]]))
+    assert painted.tolist() == [[[1, 0]]]
+    label = data_of(read_image(raw / "labelsTr" / "one_01_1_0.nii.gz"), np.uint8)
+    np.testing.assert_array_equal(label, labels_of(1, 1, 0, 1))
+
+
+def test_heads_without_any_brain_are_told(tmp_path):
+    with pytest.raises(ImageError, match="no label marks a brain; look at the column brain_mask"):
+        brain_dataset(tmp_path, labels_of())

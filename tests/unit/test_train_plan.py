@@ -2,6 +2,8 @@
 
 import copy
 import re
+from inspect import signature
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,12 +11,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from nnunet_files import ARCHITECTURE, CONFIGURATION, PLANS
+from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from gliaflow.errors import ConfigError
 from gliaflow.nnunet.plans import check_plans
-from gliaflow.train.plan import adapt
+from gliaflow.train.plan import _planner, adapt
 from gliaflow.train.recipe import Recipe
 
 PLAIN = PLANS["configurations"][CONFIGURATION]
@@ -145,3 +148,52 @@ def test_a_patch_is_taken_as_it_is_or_a_little_larger_one_is_told_that_is(patch,
     halved = np.prod(arguments(result)["strides"], axis=0)
     assert not (np.array(patch) % halved).any()
     assert (np.array(patch) // halved >= 4).all()
+
+
+def deep(**changes):
+    """What a recipe of four stages plans."""
+    return arguments(adapt(PLAIN, Recipe(patch_size=(32, 32, 32), **NARROW, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "encoder", "decoder"),
+    [(2, [2, 2, 2, 2], [2, 2, 2]), ((1, 2), [1, 2, 2, 2], [2, 2, 1]), ((3,), [3, 3, 3, 3], [3, 3, 3])],
+)
+def test_convolutions_are_given_from_the_finest_stage_on(wanted, encoder, decoder):
+    network = deep(encoder_convolutions=wanted, decoder_convolutions=wanted)
+    assert network["n_conv_per_stage"] == encoder
+    assert network["n_conv_per_stage_decoder"] == decoder
+
+
+def test_the_finest_stage_of_the_network_has_the_first_number_of_convolutions():
+    recipe = Recipe(
+        patch_size=(16, 16, 16), encoder_convolutions=(1, 2), decoder_convolutions=(3, 1), **NARROW
+    )
+    network = network_of(adapt(PLAIN, recipe))
+    assert [len(stage[-1].convs) for stage in network.encoder.stages] == [1, 2, 2]
+    assert [len(stage.convs) for stage in network.decoder.stages] == [1, 3]
+
+
+def test_more_convolutions_than_stages_are_told():
+    with pytest.raises(ConfigError, match=r"train\.decoder_convolutions: \[1, 1, 1, 1\]: .* 3 such stages"):
+        deep(decoder_convolutions=(1, 1, 1, 1))
+
+
+def test_convolutions_are_for_the_standard_preset():
+    with pytest.raises(ConfigError, match=r"train\.encoder_convolutions: is for the preset standard"):
+        adapt(RESIDUAL, Recipe(encoder_convolutions=2))
+
+
+@pytest.mark.parametrize(("spacing", "passed"), [(None, None), (2, (2.0, 2.0, 2.0))])
+def test_the_planner_is_given_the_spacing(monkeypatch, spacing, passed):
+    module = "nnunetv2.experiment_planning.experiment_planners.default_experiment_planner"
+    known = signature(ExperimentPlanner)
+    made = SimpleNamespace()
+
+    def planner(*args, **kwargs):
+        made.arguments = known.bind(*args, **kwargs).arguments
+        return made
+
+    monkeypatch.setattr(f"{module}.ExperimentPlanner", planner)
+    assert _planner("Dataset001_tiny", Recipe(spacing_mm=spacing)) is made
+    assert made.arguments["overwrite_target_spacing"] == passed

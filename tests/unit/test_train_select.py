@@ -166,7 +166,7 @@ def test_the_card_states_what_a_user_needs():
     assert "| 0 | dice_topk | ET | 1 | 0.8701 | 0.8701 | 0.8701 | yes |" in lines
     assert "(N4: t1c registration, t2f off)" in card
     heads = [line for line in lines if line.startswith("## ")]
-    assert heads == ["## Training", "## Cross-validation", "## Missing sequences", "## Limits"]
+    assert heads == ["## Trained on", "## Cross-validation", "## Missing sequences", "## Limits"]
     assert missing_text(rows) in card
 
 
@@ -177,3 +177,39 @@ def test_a_card_of_a_model_that_needs_all_its_sequences_and_was_not_tuned():
     assert "Glioma before surgery" in card
     assert "## Missing sequences" not in card
     assert "Tuned" not in card
+
+
+def test_the_card_says_first_where_the_data_come_from():
+    tiny = replace(manifest(), training={"data": "Generated brains.", "epochs": 1})
+    card = model_card(tiny, "", [], [])
+    assert "## Trained on\n\nGenerated brains.\n\n| setting | value |" in card
+    assert "| data |" not in card
+
+
+def test_the_card_says_on_how_many_sessions_its_table_stands():
+    rows = [{"fold": 0, "region": "WT", "sessions": 3}, {"fold": 0, "region": "TC", "sessions": 3}]
+    training = {"sessions": 30, "sessions_held_out": 3, "folds": 10}
+    card = model_card(replace(manifest(), training=training), "", rows, [])
+    assert "Dice of 3 of the 30 sessions, of fold 0, whose subjects the network had not seen" in card
+    whole = training | {"sessions_held_out": 30, "folds": 1}
+    assert "Dice of 30 of the 30 sessions, whose" in model_card(
+        replace(manifest(), training=whole), "", rows, []
+    )
+
+
+def test_the_card_of_one_fold_says_that_its_tuning_flatters():
+    tiny = replace(manifest(), cross_validation={"tuning": TUNED | {"honest": {}}})
+    assert "One fold alone was held out: the values were tuned on the sessions" in model_card(
+        tiny, "", [], []
+    )
+
+
+def test_the_card_of_brain_extraction_speaks_of_heads():
+    changes = {"sequences": ("any",), "optional": (), "regions": ("brain",), "target": "brain", "n4": {}}
+    training = {"sessions": 4, "sessions_held_out": 2, "folds": 2}
+    rows = [{"fold": 1, "region": "brain", "sessions": 7}]
+    card = model_card(replace(manifest(), **changes, training=training, atlas="none"), "", rows, [])
+    assert card.startswith("# tiny\n\nA brain-extraction model.\n")
+    assert "| grid | the scan's own space, 1 x 1 x 1 mm |" in card
+    assert "| input | a whole head, any one sequence" in card
+    assert "Dice of 2 of the 4 sessions (7 scans, each by itself), of fold 1, whose" in card

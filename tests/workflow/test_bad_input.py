@@ -214,8 +214,8 @@ def test_sessions_that_no_wanted_model_takes_are_told_with_what_each_needs(tmp_p
     told = planned.output[planned.output.index("no model of segment.models") :].splitlines()[:3]
     assert told == [
         "no model of segment.models takes these sessions:",
-        "one/02/1 has t1n and t2w; four needs t1c and t2f; pair needs t2f",
-        "one/03/1 has t1n, t1c and t2w; four needs t2f; pair needs t2f",
+        "one/02/1 has t1n and t2w; pair needs t2f; four needs t1c and t2f",
+        "one/03/1 has t1n, t1c and t2w; pair needs t2f; four needs t2f",
     ]
     assert "or set segment.models to null to preprocess them only" in planned.output
 
@@ -225,7 +225,9 @@ def test_models_that_do_not_fit_the_config_are_told_at_once(tmp_path: Path) -> N
     models = table(tmp_path, "atlas: SRI24, n4: true,")
     text = Path(models).read_text().replace("t2w, t2f], ", "t2w, t2f], atlas: SRI24, ")
     Path(models).write_text(text)
-    planned = plan_of(tmp_path, [session(tmp_path, sequences=("t1c", "t2f"))], models=models)
+    named = {"models": ["four", "pair"]}
+    rows = [session(tmp_path, sequences=("t1c", "t2f"))]
+    planned = plan_of(tmp_path, rows, models=models, segment=named)
     expected = [
         ("model pair: was trained in the atlas SRI24, not MNI152", "set atlas.name to SRI24"),
         ("N4-corrected images, and N4 is otherwise for t1c", "set preprocess.n4 of t1c to apply"),

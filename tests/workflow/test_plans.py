@@ -99,10 +99,17 @@ def test_every_kind_of_cohort_has_exactly_its_jobs(case: Case, tmp_path: Path) -
     assert NO_MODEL not in planned.output
 
 
+def baseline(folder: Path) -> str:
+    """A model table with the training-free baseline only, whatever else comes with the workflow."""
+    entry = {"name": "flairbaseline", "kind": "flair_baseline", "sequences": ["t2f"], "regions": ["WT"]}
+    (folder / "baseline.yaml").write_text(yaml.safe_dump({"segmentation": [entry | {"licence": "MIT"}]}))
+    return str(folder / "baseline.yaml")
+
+
 def test_a_session_that_no_model_takes_is_preprocessed_and_named(tmp_path: Path) -> None:
     """Another session of the cohort is segmented nevertheless."""
     rows = [session(tmp_path), session(tmp_path, "02", sequences=("t1n", "t1c", "t2w"))]
-    planned = plan_of(tmp_path, rows)
+    planned = plan_of(tmp_path, rows, models=baseline(tmp_path))
     assert planned.jobs == jobs(4, 3, segmented=1), planned.output
     assert f"{NO_MODEL}\none/02/1 has t1n, t1c and t2w; flairbaseline needs t2f\n" in planned.output
 
@@ -152,11 +159,11 @@ def fill_weights(folder: Path) -> Path:
 
 def table_with_checksum(folder: Path, repository: Path) -> str:
     """The table of models with a checksum for HD-BET's weights."""
-    table = (repository / "config" / "models.yaml").read_text(encoding="utf-8")
-    assert "sha256: null" in table
-    (folder / "models.yaml").write_text(
-        table.replace("sha256: null", f"sha256: {'a' * 64}"), encoding="utf-8"
-    )
+    table = yaml.safe_load((repository / "config" / "models.yaml").read_text(encoding="utf-8"))
+    weights = next(entry for entry in table["brain_extraction"] if entry["name"] == "hd-bet")
+    assert weights["sha256"] is None
+    weights["sha256"] = "a" * 64
+    (folder / "models.yaml").write_text(yaml.safe_dump(table), encoding="utf-8")
     return str(folder / "models.yaml")
 
 
@@ -214,7 +221,7 @@ def test_each_session_is_fused_from_its_own_folder_of_a_shared_job(tmp_path: Pat
 
 def test_the_baseline_shares_no_loading(tmp_path: Path) -> None:
     rows = [session(tmp_path), session(tmp_path, "02")]
-    planned = plan_of(tmp_path, rows, segment={"sessions_per_job": 9})
+    planned = plan_of(tmp_path, rows, segment={"sessions_per_job": 9}, models=baseline(tmp_path))
     assert planned.jobs == jobs(4, 4), planned.output
 
 
@@ -283,7 +290,10 @@ def planned_jobs(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     ]
     (folder / "brain.nii.gz").touch()
     config = {
-        "preprocess": {"n4": {"default": "registration", "t2w": "apply", "t2f": "off"}},
+        "preprocess": {
+            "n4": {"default": "registration", "t2w": "apply", "t2f": "off"},
+            "brain_extraction": {"method": "embedded"},
+        },
         **own_atlas(folder),
     }
     return facts(folder, write_sheet(folder / "samples.tsv", rows), **config)["jobs"]
@@ -384,11 +394,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A folder where Snakemake takes a cohort for finished, all outputs being there, and its sheet."""
     folder = tmp_path_factory.mktemp("finished")
     sheet = write_sheet(folder / "samples.tsv", [session(folder)])
-    for path in (path for job in facts(folder, sheet)["jobs"] for path in job["output"]):
+    models = baseline(folder)
+    for path in (path for job in facts(folder, sheet, models=models)["jobs"] for path in job["output"]):
         place = folder / "out" / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.mkdir() if path.endswith("members") else place.touch()
-    place = ("--directory", folder / "out", "--config", f"samples=['{sheet}']")
+    place = ("--directory", folder / "out", "--config", f"samples=['{sheet}']", f"models={models}")
     touched = snakemake("--touch", "--cores", "1", *place)
     assert touched.status == 0, touched.output
     return folder, sheet
@@ -408,7 +419,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_a_changed_setting_reruns_what_depends_on_it(
     finished: tuple[Path, Path], config: dict, rerun: set[str]
 ) -> None:
-    planned = plan(*finished, **config)
+    planned = plan(*finished, models=baseline(finished[0]), **config)
     assert planned.status == 0, planned.output
     assert set(planned.jobs) == rerun, planned.output
 
@@ -437,7 +448,7 @@ def test_syn_leaves_out_sessions_without_a_segmentation(tmp_path: Path) -> None:
         session(tmp_path, number="1", days="0", sequences=("t1c",)),
         session(tmp_path, number="2", days="9"),
     ]
-    planned = plan_of(tmp_path, rows, preprocess={"longitudinal": "syn"})
+    planned = plan_of(tmp_path, rows, preprocess={"longitudinal": "syn"}, models=baseline(tmp_path))
     assert planned.status == 0, planned.output
     assert "register_session_syn" not in planned.jobs
     assert planned.jobs["segment"] == 1

@@ -46,6 +46,7 @@ def on_gpus(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Planned:
     sheet = write_sheet(folder / "samples.tsv", [session(folder)])
     models = yaml.safe_load((REPOSITORY / "config" / "models.yaml").read_text(encoding="utf-8"))
     models["segmentation"][0]["gpu"] = True
+    models["brain_extraction"] = [m for m in models["brain_extraction"] if m["name"] == "hd-bet"]
     models["brain_extraction"][0]["sha256"] = "a" * 64
     (folder / "models.yaml").write_text(yaml.safe_dump(models))
     config = {"models": str(folder / "models.yaml"), "preprocess": {"brain_extraction": {"method": "hd-bet"}}}

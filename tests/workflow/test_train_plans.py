@@ -71,3 +71,107 @@ def test_sessions_of_a_subject_share_its_fold_and_sites_are_spread(tmp_path):
     seen = [{case["name"] for case in job["params"]["cases"]} for job in validated]
     assert not seen[0] & seen[1]
     assert len(seen[0] | seen[1]) == 12
+
+
+READY = {"stripped": "yes", "registered": "atlas"}
+PREPARING = {
+    "convert",
+    "n4",
+    "coregister",
+    "brain_mask",
+    "register_atlas",
+    "resample_atlas",
+    "reference_atlas",
+}
+
+
+def test_stripped_sessions_on_the_atlas_grid_are_taken_by_one_job(tmp_path):
+    rows = [labelled(tmp_path, f"{k}", **READY) for k in range(4)]
+    found = planned(tmp_path, rows, train={"folds": 2})
+    assert found.status == 0, found.output
+    assert found.jobs["train_take"] == found.jobs["atlas"] == 1
+    assert not PREPARING & set(found.jobs)
+
+
+def test_only_what_is_not_ready_is_prepared(tmp_path):
+    rows = [labelled(tmp_path, f"{k}", **(READY if k < 3 else {"stripped": "yes"})) for k in range(4)]
+    sheet = write_sheet(tmp_path / "samples.tsv", rows)
+    jobs = facts(tmp_path, sheet, "train", train={"folds": 2})["jobs"]
+    count = {rule: sum(job["rule"] == rule for job in jobs) for rule in ("train_take", "reference_atlas")}
+    assert count == {"train_take": 1, "reference_atlas": 1}
+    (dataset,) = (job for job in jobs if job["rule"] == "train_dataset")
+    taken = [path for path in dataset["input"] if path.startswith("training/")]
+    assert taken == ["training/trained/taken"]
+    assert len(dataset["input"]) == 1 + 4 + 1
+    first, *_, last = dataset["params"]["cases"]
+    assert first["label"] == "training/trained/taken/one_0_1/label.nii.gz"
+    assert first["images"]["t1c"] == str(tmp_path / "one_0_1_t1c.nii.gz")
+    assert "taken" not in last
+    assert last["label"].startswith("results/one/sub-3/")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"preprocess": {"n4": "apply"}}, None),
+        ({"train": {"folds": 2, "folds_trained": 3}}, "train.folds_trained: 3: is more than train.folds, 2"),
+    ],
+)
+def test_what_keeps_sessions_from_being_taken(tmp_path, config, message):
+    rows = [labelled(tmp_path, f"{k}", **READY) for k in range(2)]
+    found = planned(tmp_path, rows, **{"train": {"folds": 2}} | config)
+    assert (message or "") in found.output
+    assert found.status == (1 if message else 0), found.output
+    assert "train_take" not in found.jobs
+
+
+def test_the_first_folds_alone_are_trained_and_looked_at(tmp_path):
+    rows = [labelled(tmp_path, f"{k}", **READY) for k in range(6)]
+    sheet = write_sheet(tmp_path / "samples.tsv", rows)
+    jobs = facts(tmp_path, sheet, "train", train={"folds": 3, "folds_trained": 1})["jobs"]
+    assert [job["wildcards"]["fold"] for job in jobs if job["rule"] == "train_fold"] == ["0"]
+    (tuned,) = (job for job in jobs if job["rule"] == "train_tune")
+    assert [case["fold"] for case in tuned["params"]["cases"]] == [0, 0]
+    (dataset,) = (job for job in jobs if job["rule"] == "train_dataset")
+    assert len(dataset["params"]["cases"]) == 6
+
+
+def head(folder: Path, subject: str, **cells) -> dict[str, str]:
+    """A row with an empty file as its brain mask."""
+    (folder / f"mask_{subject}.nii.gz").touch()
+    return session(folder, subject, brain_mask=f"mask_{subject}.nii.gz", **cells)
+
+
+def test_each_sequence_of_a_head_is_a_case_in_the_fold_of_its_subject(tmp_path):
+    rows = [
+        head(tmp_path, "1", registered="ref"),
+        head(tmp_path, "2", sequences=("t2f",)),
+        head(tmp_path, "3", sequences=("t1c", "t2f")),
+        session(tmp_path, "4"),
+    ]
+    sheet = write_sheet(tmp_path / "samples.tsv", rows)
+    train = {"target": "brain", "folds": 3, "sequence_dropout": 0.5}
+    jobs = facts(tmp_path, sheet, "train", train=train)["jobs"]
+    rules = [job["rule"] for job in jobs]
+    assert rules.count("train_take") == 1
+    assert rules.count("convert") == rules.count("brain_mask_native") == 2
+    assert not {"resample_atlas", "register_atlas", "atlas", "reference_atlas"} & set(rules)
+    (take,) = (job for job in jobs if job["rule"] == "train_take")
+    tasks = {task["name"]: task for task in take["params"]["tasks"]}
+    assert tasks["one_1_1_t2w"]["image"] == str(tmp_path / "one_1_1_t2w.nii.gz")
+    assert tasks["one_2_1_t2f"]["mask"] == str(tmp_path / "mask_2.nii.gz")
+    assert tasks["one_3_1_t1c"]["image"].startswith("results/one/sub-3/")
+    assert take["params"]["spacing_mm"] == 2.0
+    (dataset,) = (job for job in jobs if job["rule"] == "train_dataset")
+    cases = dataset["params"]["cases"]
+    assert {case["name"] for case in cases} == set(tasks)
+    assert len(cases) == 7
+    assert len({case["fold"] for case in cases if case["subject"] == "1"}) == 1
+    (validated, *_) = (job for job in jobs if job["rule"] == "train_validate")
+    assert validated["params"]["leave_out"] == []
+
+
+def test_heads_without_masks_cannot_be_trained_on(tmp_path):
+    found = planned(tmp_path, [session(tmp_path)], train={"target": "brain"})
+    assert found.status == 1
+    assert "no session is a whole head with a brain mask; fill the column brain_mask" in found.output
