@@ -48,11 +48,13 @@ SIMULATE := $(BIN)/python -m gliaflow.simulate
 
 models: .venv/ready ## train the default models anew, from nothing, on generated cohorts (hours; docs/models.md)
 	$(SIMULATE).whole_heads $(COHORTS)/heads --jobs $(CORES) --subjects 180 --seed 11
-	$(SIMULATE).labelled $(COHORTS)/tumours --jobs $(CORES) --subjects 280 --seed 21 --cohort tumours --sites 12 --healthy 0.06 --randomised 0.3
+	$(SIMULATE).labelled $(COHORTS)/tumours --jobs $(CORES) --subjects 320 --seed 21 --cohort tumours --sites 12 --healthy 0.05 --randomised 0.2 --severity 0.8
 	$(BIN)/snakemake --cores $(CORES) --configfile config/recipes/brain.yaml train
 	$(BIN)/snakemake --cores $(CORES) --configfile config/recipes/tumour.yaml train
-	@echo
-	@echo "To use them: copy training/gliaflow*/gliaflow*.zip and *.md to resources/models, and their sha256 to config/models.yaml"
+	mkdir -p resources/models
+	cp training/gliaflowbrain/gliaflowbrain.zip training/gliaflowtumour/gliaflowtumour.zip resources/models
+	@echo "Enter what follows as sha256 into config/models.yaml:"
+	@sha256sum resources/models/*.zip
 
 clean: ## remove the demonstration and the environment, and nothing else
 	rm -rf .venv demo results/demo logs/*/demo logs/simulate benchmarks/*/demo benchmarks/simulate report.html

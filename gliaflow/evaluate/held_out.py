@@ -221,7 +221,7 @@ def _write_heads(options: Options, progress: Callable[[str], None]) -> dict[str,
         if number:
             name, folder = COHORT + kind, options.folder / f"cohort_{kind}"
             plan = HeadPlan(subjects=number, scans=4, randomised=share, cohort=name, seed=options.seed)
-            sheets[kind] = write_heads(folder, plan, progress, options.threads)
+            sheets[kind] = write_heads(folder, plan, progress, jobs=options.threads)
     return sheets
 
 

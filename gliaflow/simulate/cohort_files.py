@@ -1,13 +1,12 @@
 """A labelled cohort's subjects, drawn and written as files."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 
-from gliaflow.images import Array, spacing_of, write_bytes, write_image
+from gliaflow.images import Array, spacing_of, write_image
 from gliaflow.labels import CONVENTIONS, REGIONS, SEQUENCES
 from gliaflow.preprocess.atlas import load_atlas
 from gliaflow.simulate.appearance import RATIOS, Scene, Signals, draw_look, render_scan
@@ -130,9 +129,3 @@ def sheet_row(plan: CohortPlan, session: PlannedSession) -> dict[str, str]:
         **{"days": str(session.days), "stripped": "yes", "registered": "atlas"},
         **{name: f"{session.folder}/{name}.nii.gz" for name in images},
     }
-
-
-def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
-    """Write a tab-separated file; what a row does not name is empty."""
-    lines = [columns, *([row.get(column, "") for column in columns] for row in rows)]
-    write_bytes(path, "".join("\t".join(line) + "\n" for line in lines).encode())

@@ -20,7 +20,7 @@ CORE_SPEED: Mapping[str, float] = {"white": 1.0, "grey": 0.75, "csf": 0.35}
 OEDEMA_SPEED: Mapping[str, float] = {"white": 1.0, "grey": 0.12, "csf": 0.003}
 """How fast growth crosses each tissue, relative to white matter."""
 BLOCKED = 0.01
-FALX_MM = 2.5
+FALX_MM, FALX_FLUID = 2.5, 0.25
 FARTHEST = 3.0
 """Reach of the box of a growth, as a multiple of the radius of a ball of its volume, beside 10 mm."""
 LATEST = 1e4
@@ -175,7 +175,7 @@ def growth_speed(ground: Ground, box: tuple[slice, ...], speeds: Mapping[str, fl
     """Return how fast growth crosses each voxel: nearly blocked by ventricles, falx and the surface."""
     speed = sum(share * getattr(ground, tissue)[box] for tissue, share in speeds.items())
     x = ground.head.affine[0, 3] + ground.head.resolution_mm * np.arange(ground.csf.shape[0])
-    falx = (np.abs(x) < FALX_MM)[box[0], None, None] & (ground.white[box] < 0.5)
+    falx = (np.abs(x) < FALX_MM)[box[0], None, None] & (ground.csf[box] > FALX_FLUID)
     shut = falx | ground.ventricles[box] | ~ground.head.brain[box]
     return np.where(shut, np.minimum(speed, BLOCKED), np.maximum(speed, 0.002)).astype(np.float32)
 

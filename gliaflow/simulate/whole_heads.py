@@ -4,12 +4,10 @@ A folder gets samples.tsv and for each subject some scans, on one grid, and brai
 options give the same bytes, and no subject depends on how many others there are.
 """
 
-import argparse
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +15,11 @@ import numpy as np
 from scipy import ndimage
 
 from gliaflow.config.schema import load_schema
-from gliaflow.errors import ConfigError, GliaflowError
+from gliaflow.errors import ConfigError
 from gliaflow.images import Array, write_image
 from gliaflow.labels import SEQUENCES
 from gliaflow.simulate.artefacts import apply_artefacts, random_artefacts
+from gliaflow.simulate.command import Command, run, side_by_side
 from gliaflow.simulate.contrasts import BRAIN_TISSUES, MEAN_SIGNAL
 from gliaflow.simulate.fields import blob, named_rng, signed_distance, smooth_noise, world_points
 from gliaflow.simulate.heads import TISSUE_BRIGHTNESS, Anatomy, Head, Material, make_head
@@ -99,7 +98,7 @@ class Subject:
 
 
 def write_heads(
-    folder: Path, plan: HeadPlan, progress: Callable[[str], None] = logger.info, jobs: int = 1
+    folder: Path, plan: HeadPlan, progress: Callable[[str], None] = logger.info, *, jobs: int = 1
 ) -> Path:
     """Write a cohort of heads that a training of brain extraction takes as it is.
 
@@ -124,26 +123,15 @@ def write_heads(
     ConfigError
         The folder holds anything else.
     """
-    claim_folder(folder, asdict(plan))
     names = [f"{index:04d}" for index in range(1, plan.subjects + 1)]
-    make = partial(write_head, folder, plan)
-    if jobs > 1:
-        with ProcessPoolExecutor(jobs) as pool:
-            rows = _followed(pool.map(make, names), plan, progress)
-    else:
-        rows = _followed(map(make, names), plan, progress)
-    write_table(folder / "samples.tsv", tuple(load_schema("samples")["properties"]), rows)
-    return folder / "samples.tsv"
-
-
-def _followed(
-    made: Iterable[dict[str, str]], plan: HeadPlan, progress: Callable[[str], None]
-) -> list[dict[str, str]]:
+    made = side_by_side(partial(write_head, folder, plan), names, jobs)
+    claim_folder(folder, asdict(plan))
     rows = []
     for row in made:
         rows.append(row)
         progress(f"sub-{row['subject']} of {plan.subjects}")
-    return rows
+    write_table(folder / "samples.tsv", tuple(load_schema("samples")["properties"]), rows)
+    return folder / "samples.tsv"
 
 
 def write_head(folder: Path, plan: HeadPlan, subject: str) -> dict[str, str]:
@@ -279,26 +267,8 @@ HELP: Mapping[str, str] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Write a cohort as the command line asks; status 1, with one sentence, where that is not possible."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gliaflow.simulate.whole_heads",
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("folder", type=Path, metavar="OUT", help="a new or an empty folder")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="subjects made side by side")
-    for field in fields(HeadPlan):
-        option = f"--{field.name.replace('_', '-')}"
-        kind = type(field.default)
-        parser.add_argument(option, type=kind, default=field.default, metavar="X", help=HELP[field.name])
-    options = vars(parser.parse_args(arguments))
-    folder, jobs = options.pop("folder"), options.pop("jobs")
-    try:
-        sheet = write_heads(folder, HeadPlan(**options), lambda line: print(line, flush=True), jobs)
-    except (GliaflowError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"wrote {sheet}")
-    return 0
+    about = __doc__ or ""
+    return run(Command("gliaflow.simulate.whole_heads", about, HeadPlan, HELP, write_heads), arguments)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from gliaflow.config.models import find_package
 from gliaflow.config.schema import read_yaml
 from gliaflow.fetch import sha256_of
 from gliaflow.images import write_bytes
@@ -142,7 +143,8 @@ def table_text(
     content = read_yaml(others) or {}
     key = "brain_extraction" if manifest.target == BRAIN else "segmentation"
     for entry in (entry for entries in content.values() for entry in entries if entry.get("path")):
-        entry["path"] = os.path.relpath((others.parent / entry["path"]).resolve(), table.parent.resolve())
+        package_of = find_package(entry["path"], others.parent).resolve()
+        entry["path"] = os.path.relpath(package_of, table.parent.resolve())
     rest = [entry for entry in content.get(key, []) if entry["name"] != manifest.name]
     entry = {
         "name": manifest.name,

@@ -32,7 +32,9 @@ class Recipe:
     epochs: int = 1000
     iterations: int = 250
     validation_iterations: int = 50
+    optimiser: str = "sgd"
     learning_rate: float = 0.01
+    augmentation: str = "full"
     checkpoint_epochs: int = 5
     compile: bool = True
     seed: int = 42

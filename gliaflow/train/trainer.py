@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from batchgeneratorsv2.transforms.utils.random import RandomTransform
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
@@ -76,11 +77,22 @@ class FoldTrainer(nnUNetTrainer):
         super().on_epoch_start()
 
     def get_training_transforms(self, *args: Any, **kwargs: Any) -> Any:
-        """Add sequence dropout after nnU-Net's own augmentation."""
+        """Add sequence dropout after nnU-Net's own augmentation, or after the spatial part of it."""
         transforms = nnUNetTrainer.get_training_transforms(*args, **kwargs)
+        if self.recipe.augmentation == "spatial":
+            kept = [step for step in transforms.transforms if not isinstance(step, RandomTransform)]
+            transforms.transforms = kept
         if self.recipe.sequence_dropout > 0:
             transforms.transforms.append(SequenceDropout(self.recipe.sequence_dropout))
         return transforms
+
+    def configure_optimizers(self) -> tuple[Any, Any]:
+        """Return the optimiser of the recipe, and nnU-Net's schedule for it."""
+        optimizer, schedule = super().configure_optimizers()
+        if self.recipe.optimiser == "adamw":
+            optimizer = torch.optim.AdamW(self.network.parameters(), self.initial_lr, weight_decay=1e-4)
+            schedule = type(schedule)(optimizer, self.initial_lr, self.num_epochs)
+        return optimizer, schedule
 
     def train_step(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Train on one batch; on a CPU the network runs in bfloat16."""

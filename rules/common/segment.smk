@@ -38,6 +38,7 @@ def model_entry(wildcards):
         "orientation",
         "configuration",
         "atlas",
+        "gpu",
     )
     return {"kind": model.kind, **{key: getattr(model, key) for key in keys}}
 

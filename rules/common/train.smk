@@ -34,7 +34,9 @@ LEARNING = (
     "epochs",
     "iterations",
     "validation_iterations",
+    "optimiser",
     "learning_rate",
+    "augmentation",
 )
 
 

@@ -24,6 +24,7 @@ CONFIG = {
         **{"name": "head", "target": "brain", "folds": 2, "spacing_mm": 4, "data": "Balls in balls."},
         **{"patch_size": [32, 32, 32], "batch_size": 2, "base_features": 4, "max_features": 8},
         **{"epochs": 1, "iterations": 2, "validation_iterations": 1, "checkpoint_epochs": 1},
+        **{"optimiser": "adamw", "learning_rate": 0.001, "augmentation": "spatial"},
     },
     "segment": {"tta": False},
 }

@@ -1,0 +1,84 @@
+"""The command line of the generated cohorts, and their subjects made side by side."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from gliaflow.errors import ConfigError, GliaflowError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Write(Protocol):
+    """Writes a cohort into a folder, gives a line on each subject, and returns the path of its sheet."""
+
+    def __call__(  # noqa: D102
+        self, folder: Path, plan: Any, progress: Callable[[str], None], *, jobs: int
+    ) -> Path: ...
+
+
+@dataclass(frozen=True)
+class Command:
+    """A module that writes cohorts: its name, what it says of itself, its plan's class, and what it runs.
+
+    ``helps`` says of each field of the plan what it is.
+    """
+
+    module: str
+    about: str
+    plan: Any
+    helps: Mapping[str, str]
+    write: Write
+
+
+def run(command: Command, arguments: list[str] | None) -> int:
+    """Write a cohort as a command line asks; status 1, with one sentence, where that is not possible."""
+    options = vars(_parser(command).parse_args(arguments))
+    folder, jobs = options.pop("folder"), options.pop("jobs")
+    try:
+        plan = command.plan(**options)
+        sheet = command.write(folder, plan, lambda line: print(line, flush=True), jobs=jobs)
+    except (GliaflowError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"wrote {sheet}")
+    return 0
+
+
+def _parser(command: Command) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {command.module}",
+        description=command.about,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="OUT", help="a new or an empty folder")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that write subjects")
+    for field in fields(command.plan):
+        option, kind = f"--{field.name.replace('_', '-')}", type(field.default)
+        about = command.helps[field.name]
+        parser.add_argument(option, type=kind, default=field.default, metavar="X", help=about)
+    return parser
+
+
+def side_by_side(make: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:
+    """Return what is made of each item, in their order, by so many processes; made when asked for.
+
+    Raises
+    ------
+    ConfigError
+        ``jobs`` is less than 1.
+    """
+    if jobs < 1:
+        raise ConfigError(f"jobs: {jobs} does not fit; write a number from 1")
+    return map(make, items) if jobs == 1 else _by_processes(make, items, jobs)
+
+
+def _by_processes(make: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[Result]:
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        yield from pool.map(make, items)
