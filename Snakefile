@@ -17,6 +17,7 @@ include: "rules/preprocess.smk"
 include: "rules/register.smk"
 include: "rules/segment.smk"
 include: "rules/fuse.smk"
+include: "rules/train_data.smk"
 include: "rules/train.smk"
 include: "rules/report.smk"
 

@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 
 from gliaflow.errors import ImageError
-from gliaflow.images import data_of, same_grid, spacing_of
+from gliaflow.images import data_of, same_grid, single_volume, spacing_of, to_ras
 
 BRAIN_VOLUME_ML = (500.0, 2300.0)
 LEAST_MUTUAL_INFORMATION = 0.1
@@ -55,6 +55,13 @@ def check_image(
             f"{name}: lies on another grid: shape {image.shape} against {like.shape[:3]}, first voxel at "
             f"{np.round(image.affine[:3, 3], 2)} mm against {np.round(like.affine[:3, 3], 2)} mm"
         )
+
+
+def checked_volume(file: nib.Nifti1Image, name: str | Path, *, constant_ok: bool = False) -> nib.Nifti1Image:
+    """Return an image in RAS+ (the same object where it is so) that `check_image` accepts."""
+    image = to_ras(single_volume(file))
+    check_image(image, name, constant_ok=constant_ok)
+    return image
 
 
 def check_affine(affine: np.ndarray, name: str | Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from scipy import ndimage
 
+from gliaflow.config.models import SHIPPED_TABLE, read_models
 from gliaflow.config.settings import complete_config
 from gliaflow.errors import ConfigError
 from gliaflow.evaluate.held_out_tables import CaseScore, Curve, LimitPoint
@@ -22,6 +22,7 @@ from gliaflow.fuse.mean import mean_probability
 from gliaflow.fuse.postprocess import post_settings, postprocess
 from gliaflow.images import Array, data_of, new_image, read_image, spacing_of
 from gliaflow.labels import REGIONS, SEQUENCES, region_mask
+from gliaflow.masks import stripped_brain
 from gliaflow.nnunet.manifest import check_target, read_manifest
 from gliaflow.nnunet.targets import TUMOUR
 from gliaflow.segment.segmenters import Entry, FlairBaseline, Segmenter, dequantise, load_segmenter, quantise
@@ -30,8 +31,6 @@ from gliaflow.simulate.cohort_plan import CohortPlan, plan_subject
 from gliaflow.simulate.fields import named_rng
 
 MODEL, BASELINE = "model", "FLAIR baseline"
-ALONE = {"min_component_voxels": 20}
-"""Post-processing of the FLAIR baseline, as in config/models.yaml."""
 THICK_MM: tuple[float, ...] = (2.0, 3.0, 4.0, 5.0, 6.0, 7.0)
 NOISE: tuple[float, ...] = (0.0, 0.03, 0.06, 0.1, 0.15)
 logger = logging.getLogger(__name__)
@@ -139,8 +138,12 @@ def model_chain(package: Path, *, mirror: bool = True, threads: int = 1, gpu: bo
 def baseline_chain() -> Chain:
     """Return the training-free segmenter of the whole tumour, with the settings that it comes with."""
     settings = complete_config({})["segment"]["flair_baseline"]
-    entry = Entry("flairbaseline", ("t2f",), ("WT",))
-    return Chain(FlairBaseline(entry, settings), ("WT",), ("t2f",), postprocess=ALONE)
+    table = read_models(SHIPPED_TABLE, check_paths=False).segmentation
+    model = next(model for model in table if model.kind == "flair_baseline")
+    entry = Entry(model.name, model.sequences, model.regions)
+    return Chain(
+        FlairBaseline(entry, settings), entry.regions, entry.sequences, postprocess=model.postprocess
+    )
 
 
 def read_cases(sheet: Path, plan: CohortPlan) -> Iterator[TumourCase]:
@@ -159,7 +162,7 @@ def read_cases(sheet: Path, plan: CohortPlan) -> Iterator[TumourCase]:
     for row in rows:
         images = {s: read_image(sheet.parent / row[s]) for s in SEQUENCES if row[s]}
         first = next(iter(images.values()))
-        mask = new_image(ndimage.binary_fill_holes(data_of(first) > 0), first.affine, np.uint8)
+        mask = new_image(stripped_brain(data_of(first), row["label"]), first.affine, np.uint8)
         truth = data_of(read_image(sheet.parent / row["label"]), np.uint8)
         kind = kinds[str(Path(row["label"]).parent)]
         yield TumourCase(f"sub-{row['subject']}", kind, images, mask, truth)

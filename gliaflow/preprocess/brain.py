@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from gliaflow.errors import ImageError
 from gliaflow.images import Array, from_sitk, new_image, to_sitk
+from gliaflow.masks import largest_part
 from gliaflow.preprocess.head_registration import (
     OUTSIDE_MM,
     POLISH_ROUNDS,
@@ -174,9 +175,7 @@ def clean_mask(mask: Array) -> Array:
             "no brain was found in this session; look at the scans, "
             "and give a mask in the column brain_mask if they are right"
         )
-    pieces, _ = ndimage.label(core)
-    core = pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
-    reached = ndimage.distance_transform_edt(~core) * WORK_MM <= OPENING_MM + WORK_MM / 2
+    reached = ndimage.distance_transform_edt(~largest_part(core)) * WORK_MM <= OPENING_MM + WORK_MM / 2
     brain = ndimage.binary_fill_holes(mask & reached)
     near = ndimage.distance_transform_edt(~brain) * WORK_MM <= CLOSING_MM
     return brain | (ndimage.distance_transform_edt(near) * WORK_MM > CLOSING_MM)

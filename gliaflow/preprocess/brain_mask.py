@@ -7,11 +7,11 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from scipy import ndimage
 
 from gliaflow.errors import ImageError
 from gliaflow.fetch import sha256_of
 from gliaflow.images import data_of, new_image, read_image, same_grid, single_volume, to_ras
+from gliaflow.masks import stripped_brain
 from gliaflow.preprocess.brain import extract_brain
 from gliaflow.preprocess.brain_network import BrainNetwork
 from gliaflow.preprocess.hdbet import extract_with_hdbet
@@ -108,13 +108,8 @@ def _given(scans: BrainScans) -> FoundBrain:
 
 
 def _stripped(scans: BrainScans) -> FoundBrain:
-    inside = data_of(scans.reference) != 0
-    if inside.mean() > 0.9:
-        raise ImageError(
-            "the sheet or config calls the scans stripped, but nearly every voxel of the reference has a "
-            "value other than 0; write stripped = no, or set the background to 0"
-        )
-    mask = new_image(ndimage.binary_fill_holes(inside), scans.reference.affine, np.uint8)
+    inside = stripped_brain(data_of(scans.reference), "reference scan")
+    mask = new_image(inside, scans.reference.affine, np.uint8)
     return FoundBrain(mask, {"software": ["nibabel"]})
 
 

@@ -14,6 +14,7 @@ from scipy import ndimage
 from gliaflow.errors import ImageError
 from gliaflow.evaluate.overlap import dice
 from gliaflow.images import Array, data_of, new_image, spacing_of, to_sitk
+from gliaflow.masks import largest_part
 from gliaflow.nnunet.environment import prepare_nnunet
 from gliaflow.nnunet.manifest import check_target
 from gliaflow.nnunet.model import open_model
@@ -173,14 +174,10 @@ def extract_with_network(
 
 
 def _whole_piece(mask: Array) -> Array:
-    """Keep the largest piece and fill its holes; as long as there is one."""
-    if not mask.any():
-        return mask
-    pieces, _ = ndimage.label(mask)
-    number = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
-    box = ndimage.find_objects(pieces, max_label=number)[number - 1]
-    brain = np.zeros_like(mask)
-    brain[box] = _filled(pieces[box] == number)
+    """Keep the largest piece, if there is one, and fill its holes."""
+    brain = largest_part(mask)
+    for box in ndimage.find_objects(brain.astype(np.uint8)):
+        brain[box] = _filled(brain[box])
     return brain
 
 

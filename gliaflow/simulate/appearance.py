@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from gliaflow.images import Array
 from gliaflow.labels import SEQUENCES
+from gliaflow.masks import boxes_round
 from gliaflow.simulate.cases import Tissue
 from gliaflow.simulate.contrasts import TEXTURE
 from gliaflow.simulate.distractors import Distractors
@@ -225,8 +226,7 @@ def paint_lesions(image: Array, scene: Scene, look: Look, sequence: str, rng: np
     """Mix the tissues of lesions into an image, in place, with soft borders and a texture of their own."""
     weights = rng.normal(size=3)
     all_tissues = scene.lesions.tissues
-    for box in ndimage.find_objects((all_tissues > 0).astype(np.uint8)):
-        wide = tuple(slice(max(s.start - 4, 0), s.stop + 4) for s in box)
+    for wide in boxes_round(all_tissues > 0):
         tissues, before = all_tissues[wide], image[wide].copy()
         texture = mixed_texture(scene.ground, wide, weights)
         sums, total = np.zeros_like(before), np.zeros_like(before)

@@ -1,14 +1,13 @@
 """The plan of a labelled cohort: what each of its subjects and sessions is to be."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from gliaflow.errors import ConfigError
 from gliaflow.labels import CONVENTIONS, SEQUENCES
 from gliaflow.simulate.cases import Case, draw_case, grow_case
+from gliaflow.simulate.command import COUNT, NAME, SEED, SEVERITY, SHARE, check_plan
 from gliaflow.simulate.fields import named_rng
 from gliaflow.simulate.heads import Anatomy
 
@@ -67,20 +66,19 @@ class CohortPlan:
 
     def __post_init__(self) -> None:
         """Check every value."""
-        allowed = {
-            **dict.fromkeys(("subjects", "sessions", "sites"), (lambda n: n >= 1, "a number from 1")),
-            "resolution_mm": (lambda mm: mm in {1, 2}, "1 or 2"),
-            "anatomy": (lambda name: name in ANATOMIES, f"one of {', '.join(ANATOMIES)}"),
-            **dict.fromkeys(SHARES, (lambda s: 0 <= s <= 1, "a share from 0 to 1")),
-            "severity": (lambda s: 0 <= s <= 2, "a number from 0 to 2"),
-            "convention": (lambda name: name in CONVENTIONS, f"one of {', '.join(CONVENTIONS)}"),
-            "cohort": (lambda name: re.fullmatch("[A-Za-z0-9]+", name), "letters and digits"),
-            "seed": (lambda seed: 0 <= seed < 2**32, "a number from 0 to 4294967295"),
-        }
-        for name, (fits, wanted) in allowed.items():
-            value = getattr(self, name)
-            if not fits(value):
-                raise ConfigError(f"{name}: {value!r} does not fit; write {wanted}")
+        check_plan(
+            self,
+            {
+                **dict.fromkeys(("subjects", "sessions", "sites"), COUNT),
+                "resolution_mm": (lambda mm: mm in {1, 2}, "1 or 2"),
+                "anatomy": (lambda name: name in ANATOMIES, f"one of {', '.join(ANATOMIES)}"),
+                **dict.fromkeys(SHARES, SHARE),
+                "severity": SEVERITY,
+                "convention": (lambda name: name in CONVENTIONS, f"one of {', '.join(CONVENTIONS)}"),
+                "cohort": NAME,
+                "seed": SEED,
+            },
+        )
 
     def rng(self, *names: str) -> np.random.Generator:
         """Return the generator of a named part of the cohort."""

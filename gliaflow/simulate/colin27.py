@@ -13,8 +13,9 @@ import numpy as np
 from scipy import ndimage
 
 from gliaflow.images import Array, data_of, read_image, to_ras, write_image
+from gliaflow.masks import largest_part
 from gliaflow.simulate.fields import blob, signed_distance, world_points
-from gliaflow.simulate.heads import BRAIN, LEVELS, TISSUE_BRIGHTNESS, Material, largest_part, sample_template
+from gliaflow.simulate.heads import BRAIN, LEVELS, TISSUE_BRIGHTNESS, Material, sample_template
 
 TISSUE_T1 = (35.0, 84.0, 113.0)
 """T1 signal of CSF, grey and white matter in the average."""

@@ -11,6 +11,13 @@ from typing import Any, Protocol, TypeVar
 
 from gliaflow.errors import ConfigError, GliaflowError
 
+Allowed = tuple[Callable[[Any], object], str]
+"""A test that a value has to pass, and what it is to be, for the error."""
+COUNT: Allowed = (lambda number: number >= 1, "a number from 1")
+SHARE: Allowed = (lambda share: 0 <= share <= 1, "a share from 0 to 1")
+SEVERITY: Allowed = (lambda factor: 0 <= factor <= 2, "a number from 0 to 2")
+NAME: Allowed = (lambda name: name.isalnum() and name.isascii(), "letters and digits")
+SEED: Allowed = (lambda seed: 0 <= seed < 2**32, "a number from 0 to 4294967295")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -35,6 +42,14 @@ class Command:
     plan: Any
     helps: Mapping[str, str]
     write: Write
+
+
+def check_plan(plan: Any, allowed: Mapping[str, Allowed]) -> None:
+    """Check the values of a plan, by the names of its fields; one that does not fit is a ConfigError."""
+    for name, (fits, wanted) in allowed.items():
+        value = getattr(plan, name)
+        if not fits(value):
+            raise ConfigError(f"{name}: {value!r} does not fit; write {wanted}")
 
 
 def run(command: Command, arguments: list[str] | None) -> int:

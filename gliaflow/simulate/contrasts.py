@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from gliaflow.images import Array
 from gliaflow.labels import label_table
+from gliaflow.masks import boxes_round
 from gliaflow.simulate.fields import smooth_noise
 from gliaflow.simulate.heads import TISSUE_BRIGHTNESS, Head, Material
 
@@ -64,9 +65,8 @@ def render(head: Head, labels: Array, sequence: str) -> Array:
 
 def paint_tumour(image: Array, labels: Array, texture: Array, signal: Mapping[str, float]) -> None:
     """Mix the tumour's tissues into an image in place, with soft borders; looks at the tumour's box only."""
-    for box in ndimage.find_objects((labels > 0).astype(np.uint8)):
-        grown = tuple(slice(max(s.start - 4, 0), s.stop + 4) for s in box)
-        _paint(image[grown], labels[grown], texture[grown], signal)
+    for box in boxes_round(labels > 0):
+        _paint(image[box], labels[box], texture[box], signal)
 
 
 def _paint(image: Array, labels: Array, texture: Array, signal: Mapping[str, float]) -> None:

@@ -11,6 +11,7 @@ from nilearn.datasets import load_mni152_template
 from scipy import ndimage
 
 from gliaflow.images import Array, data_of, read_image
+from gliaflow.masks import largest_part
 from gliaflow.simulate.fields import blob, signed_distance, smooth_noise, world_points
 
 FIRST_CORNER_MM = (-93.0, -123.0, -117.0)
@@ -197,12 +198,6 @@ def sample_materials(points: Array) -> Array:
     """Return what fills Colin27's head at template points, uint8, `Material`."""
     _, _, materials, affine = colin27()
     return sample(materials, affine, points, order=0)
-
-
-def largest_part(mask: Array) -> Array:
-    """Return the largest connected part of a mask."""
-    parts, _ = ndimage.label(mask)
-    return parts == np.bincount(parts[mask]).argmax()
 
 
 def sharpen(brightness: Array, brain: Array, sigma: float) -> Array:

@@ -10,10 +10,10 @@ from scipy.special import ndtri
 
 from gliaflow.errors import ConfigError
 from gliaflow.images import Array
+from gliaflow.masks import largest_part
 from gliaflow.simulate.cases import LABEL_OF, Case, Focus, Tissue
 from gliaflow.simulate.fields import signed_distance
 from gliaflow.simulate.ground import Ground, widen_ventricles
-from gliaflow.simulate.heads import largest_part
 from gliaflow.simulate.mass_effect import box_around, push_away
 
 CORE_SPEED: Mapping[str, float] = {"white": 1.0, "grey": 0.75, "csf": 0.35}

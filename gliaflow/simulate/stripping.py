@@ -6,8 +6,9 @@ import numpy as np
 from scipy import ndimage
 
 from gliaflow.images import Array
+from gliaflow.masks import largest_part
 from gliaflow.simulate.fields import signed_distance, smooth_noise
-from gliaflow.simulate.heads import Head, largest_part
+from gliaflow.simulate.heads import Head
 
 FLAWED = 0.35
 """Share of the sessions whose mask is off, at severity 1."""

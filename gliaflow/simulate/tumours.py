@@ -8,8 +8,9 @@ from scipy import ndimage
 from gliaflow.errors import ConfigError
 from gliaflow.images import Array
 from gliaflow.labels import REGIONS, region_mask
+from gliaflow.masks import largest_part
 from gliaflow.simulate.fields import signed_distance, smooth_noise, world_points
-from gliaflow.simulate.heads import Head, largest_part
+from gliaflow.simulate.heads import Head
 
 RIM_MM = 4.0
 DEPTH_MM = 19.0

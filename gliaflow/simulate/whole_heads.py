@@ -15,11 +15,20 @@ import numpy as np
 from scipy import ndimage
 
 from gliaflow.config.schema import load_schema
-from gliaflow.errors import ConfigError
 from gliaflow.images import Array, write_image
 from gliaflow.labels import SEQUENCES
 from gliaflow.simulate.artefacts import apply_artefacts, random_artefacts
-from gliaflow.simulate.command import Command, run, side_by_side
+from gliaflow.simulate.command import (
+    COUNT,
+    NAME,
+    SEED,
+    SEVERITY,
+    SHARE,
+    Command,
+    check_plan,
+    run,
+    side_by_side,
+)
 from gliaflow.simulate.contrasts import BRAIN_TISSUES, MEAN_SIGNAL
 from gliaflow.simulate.fields import blob, named_rng, signed_distance, smooth_noise, world_points
 from gliaflow.simulate.heads import TISSUE_BRIGHTNESS, Anatomy, Head, Material, make_head
@@ -72,20 +81,19 @@ class HeadPlan:
 
     def __post_init__(self) -> None:
         """Check every value."""
-        allowed = {
-            "subjects": (self.subjects >= 1, "a number from 1"),
-            "scans": (1 <= self.scans <= len(SEQUENCES), "a number from 1 to 4"),
-            "resolution_mm": (0.5 <= self.resolution_mm <= 4, "a number from 0.5 to 4"),
-            "randomised": (0 <= self.randomised <= 1, "a share from 0 to 1"),
-            "colin27": (0 <= self.colin27 <= 1, "a share from 0 to 1"),
-            "severity": (0 <= self.severity <= 2, "a number from 0 to 2"),
-            "spread": (0 <= self.spread <= 3, "a number from 0 to 3"),
-            "cohort": (self.cohort.isalnum() and self.cohort.isascii(), "letters and digits"),
-            "seed": (0 <= self.seed < 2**32, "a number from 0 to 4294967295"),
-        }
-        for name, (fits, wanted) in allowed.items():
-            if not fits:
-                raise ConfigError(f"{name}: {getattr(self, name)!r} does not fit; write {wanted}")
+        check_plan(
+            self,
+            {
+                "subjects": COUNT,
+                "scans": (lambda scans: 1 <= scans <= len(SEQUENCES), "a number from 1 to 4"),
+                "resolution_mm": (lambda mm: 0.5 <= mm <= 4, "a number from 0.5 to 4"),
+                **dict.fromkeys(("randomised", "colin27"), SHARE),
+                "severity": SEVERITY,
+                "spread": (lambda spread: 0 <= spread <= 3, "a number from 0 to 3"),
+                "cohort": NAME,
+                "seed": SEED,
+            },
+        )
 
 
 @dataclass(frozen=True)

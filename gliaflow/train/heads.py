@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 
-from gliaflow.checks import check_image
+from gliaflow.checks import checked_volume
 from gliaflow.errors import ImageError
-from gliaflow.images import data_of, read_image, same_grid, single_volume, to_ras, write_image
+from gliaflow.images import data_of, read_image, same_grid, write_image
 from gliaflow.preprocess.head_grid import mask_to_head_grid, to_head_grid
 from gliaflow.train.take import in_turn
 
@@ -54,7 +53,7 @@ def take_heads(heads: Sequence[LabelledHead], folder: Path, spacing_mm: float, *
 
 def take_head(head: LabelledHead, folder: Path, spacing_mm: float) -> None:
     """Write the files of one head; see `take_heads`."""
-    image, mask = read_volume(head.image), read_volume(head.mask)
+    image, mask = (checked_volume(read_image(path), path) for path in (head.image, head.mask))
     if not same_grid(image, mask):
         raise ImageError(
             f"{head.mask}: the mask has shape {mask.shape}, the scan {head.image} {image.shape}, or they lie "
@@ -65,10 +64,3 @@ def take_head(head: LabelledHead, folder: Path, spacing_mm: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_image(folder / "any.nii.gz", data_of(grid), grid.affine)
     write_image(folder / "label.nii.gz", data_of(label, np.uint8), grid.affine, np.uint8)
-
-
-def read_volume(path: Path) -> nib.Nifti1Image:
-    """Read a 3-D image in RAS+; raises ImageError, which names the file, where it is none or is empty."""
-    image = to_ras(single_volume(read_image(path)))
-    check_image(image, path)
-    return image

@@ -9,18 +9,16 @@ from typing import Any, TypeVar
 
 import nibabel as nib
 import numpy as np
-from scipy import ndimage
 
-from gliaflow.checks import check_image
+from gliaflow.checks import checked_volume
 from gliaflow.errors import ImageError
-from gliaflow.images import Array, data_of, read_image, same_grid, single_volume, to_ras, write_image
+from gliaflow.images import Array, data_of, read_image, same_grid, write_image
 from gliaflow.labels import convert_labels, whole_values
+from gliaflow.masks import stripped_brain
 
 logger = logging.getLogger(__name__)
 Task = TypeVar("Task")
 EVERY = 50
-MOSTLY = 0.9
-"""A stripped scan has a background of more than a tenth."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def take_session(session: ReadySession, folder: Path, atlas: nib.Nifti1Image) ->
     files = {sequence: read_image(path) for sequence, path in session.images.items()}
     images = {name: on_atlas(file, session.images[name], atlas) for name, file in files.items()}
     reference = "t1c" if "t1c" in images else next(iter(images))
-    inside = brain_of(data_of(images[reference]), session.images[reference])
+    inside = stripped_brain(data_of(images[reference]), str(session.images[reference]))
     write_image(folder / "mask.nii.gz", inside, atlas.affine, np.uint8)
     for sequence, image in images.items():
         values = data_of(image)
@@ -129,8 +127,7 @@ def on_atlas(
     ImageError
         It does not, or is no whole image; names the file.
     """
-    image = to_ras(single_volume(file))
-    check_image(image, path, constant_ok=constant_ok)
+    image = checked_volume(file, path, constant_ok=constant_ok)
     if not same_grid(image, atlas):
         raise ImageError(
             f"{path}: has shape {image.shape} and lies on another grid than the atlas ({atlas.shape}), "
@@ -138,20 +135,3 @@ def on_atlas(
             "none there, or set atlas.resolution"
         )
     return image
-
-
-def brain_of(values: Array, path: Path) -> Array:
-    """Return where a stripped scan is not 0, and the holes there, as bool.
-
-    Raises
-    ------
-    ImageError
-        Nearly every voxel has a value; names the file.
-    """
-    inside = values != 0
-    if inside.mean() > MOSTLY:
-        raise ImageError(
-            f"{path}: the sheet calls the scan stripped, but nearly every voxel has a value other than 0; "
-            "write stripped = no, or set the background to 0"
-        )
-    return np.asarray(ndimage.binary_fill_holes(inside))

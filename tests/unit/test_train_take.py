@@ -99,7 +99,7 @@ def test_what_is_not_ready_is_named(tmp_path, atlas, change, reason):
 def test_a_scan_that_is_not_stripped_is_named(tmp_path, atlas):
     session = written(tmp_path)
     write_image(tmp_path / "t1c.nii.gz", brain_values() + 1, AFFINE)
-    with pytest.raises(ImageError, match=r"t1c\.nii\.gz: the sheet calls the scan stripped"):
+    with pytest.raises(ImageError, match=r"t1c\.nii\.gz: the sheet or config calls the scan stripped"):
         take_sessions([session], tmp_path / "taken", atlas)
 
 
