@@ -47,10 +47,12 @@ COHORTS := training/cohorts
 SIMULATE := $(BIN)/python -m gliaflow.simulate
 
 models: .venv/ready ## train the default models anew, from nothing, on generated cohorts (hours; docs/models.md)
-	$(SIMULATE).whole_heads $(COHORTS)/heads --jobs $(CORES) --subjects 180 --seed 11
+	$(SIMULATE).whole_heads $(COHORTS)/heads --jobs $(CORES) --subjects 120 --seed 11
 	$(SIMULATE).labelled $(COHORTS)/tumours --jobs $(CORES) --subjects 320 --seed 21 --cohort tumours --sites 12 --healthy 0.05 --randomised 0.2 --severity 0.8
-	$(BIN)/snakemake --cores $(CORES) --configfile config/recipes/brain.yaml train
-	$(BIN)/snakemake --cores $(CORES) --configfile config/recipes/tumour.yaml train
+	for model in brain tumour; do \
+	  $(BIN)/snakemake --cores $(CORES) --configfile config/recipes/$$model.yaml config/recipes/$${model}_start.yaml -- train && \
+	  $(BIN)/snakemake --cores $(CORES) --configfile config/recipes/$$model.yaml -- train || exit 1; \
+	done
 	mkdir -p resources/models
 	cp training/gliaflowbrain/gliaflowbrain.zip training/gliaflowtumour/gliaflowtumour.zip resources/models
 	@echo "Enter what follows as sha256 into config/models.yaml:"

@@ -22,7 +22,7 @@ from gliaflow.preprocess.brain_network import BrainNetwork
 from gliaflow.simulate.artefacts import Artefacts, apply_artefacts
 from gliaflow.simulate.fields import named_rng
 from gliaflow.simulate.heads import Anatomy, make_head
-from gliaflow.simulate.whole_heads import HeadPlan, Subject, draw_scan, lesions, surroundings
+from gliaflow.simulate.whole_heads import HeadPlan, Subject, brain_mask, draw_scan, lesions, surroundings
 
 ONE, ALL, BASELINE = "model, one scan", "model, all scans", "embedded, all scans"
 THICK_MM = (1.0, 3.0, 4.0, 5.0, 6.0, 7.0)
@@ -129,7 +129,7 @@ def clean_head(number: int, seed: int) -> CleanHead:
         for marked in (np.zeros_like(marks), marks)
     ]
     bare, marked = (new_image(scan, head.affine) for scan in scans)
-    return CleanHead(name, sequence, bare, marked, head.brain)
+    return CleanHead(name, sequence, bare, marked, brain_mask(head, layers))
 
 
 def limit_points(

@@ -17,6 +17,7 @@ from scipy import ndimage
 from gliaflow.config.schema import load_schema
 from gliaflow.images import Array, write_image
 from gliaflow.labels import SEQUENCES
+from gliaflow.masks import largest_part
 from gliaflow.simulate.artefacts import apply_artefacts, random_artefacts
 from gliaflow.simulate.command import (
     COUNT,
@@ -40,6 +41,8 @@ PATCHY, UNEVEN_MM = (0.03, 0.2), (6.0, 25.0)
 BRAIN_NOISE = (0.01, 0.05)
 SATURATED, DEFACED = 0.3, 0.15
 """Share of the realistic scans whose fat is suppressed, and of the heads without a face."""
+FLUID_IN_MASK_MM = 2.0
+"""How far the brain mask reaches into the fluid on the brain, at most, as HD-BET's and SynthStrip's do."""
 CROP_MM = {"neck": (0.0, 55.0), "vertex": (0.0, 18.0), "side": (0.0, 14.0)}
 logger = logging.getLogger(__name__)
 
@@ -157,7 +160,8 @@ def write_head(folder: Path, plan: HeadPlan, subject: str) -> dict[str, str]:
     affine[:3, 3] += head.affine[:3, :3] @ [side.start for side in box]
     place = f"sub-{subject}"
     (folder / place).mkdir(parents=True, exist_ok=True)
-    write_image(folder / place / "brain_mask.nii.gz", head.brain[box], affine, np.uint8)
+    mask = brain_mask(head, whole.layers)
+    write_image(folder / place / "brain_mask.nii.gz", mask[box], affine, np.uint8)
     taken = list(traits.permutation(SEQUENCES)[: plan.scans])
     for sequence in taken:
         scan = draw_scan(whole, sequence, plan, rng(sequence))
@@ -188,6 +192,20 @@ def surroundings(head: Head, rng: np.random.Generator) -> Array:
             Material.AIR
         )
     return layers
+
+
+def brain_mask(head: Head, layers: Array) -> Array:
+    """Return the brain with the fluid that lies on it, bool, shape (x, y, z).
+
+    Parameters
+    ----------
+    head
+        Whose brain it is.
+    layers
+        From `surroundings`.
+    """
+    near = signed_distance(head.brain, head.affine) < FLUID_IN_MASK_MM
+    return largest_part(head.brain | (near & (layers == Material.CSF)))
 
 
 def lesions(head: Head, rng: np.random.Generator) -> Array:

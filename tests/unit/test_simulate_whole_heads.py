@@ -10,9 +10,17 @@ from gliaflow.config.mistakes import Mistakes
 from gliaflow.config.sheet import read_sheet
 from gliaflow.errors import ConfigError
 from gliaflow.images import data_of, read_image, same_grid
+from gliaflow.masks import largest_part
 from gliaflow.simulate.fields import signed_distance
 from gliaflow.simulate.heads import Head, Material, make_head
-from gliaflow.simulate.whole_heads import HeadPlan, main, write_heads
+from gliaflow.simulate.whole_heads import (
+    FLUID_IN_MASK_MM,
+    HeadPlan,
+    brain_mask,
+    main,
+    surroundings,
+    write_heads,
+)
 
 PLAN = HeadPlan(subjects=2, scans=2, resolution_mm=4.0, seed=3)
 
@@ -98,3 +106,16 @@ def test_bone_and_fluid_lie_round_the_brain_of_colin27(head: Head) -> None:
 
     assert kinds[Material.BONE] + kinds[Material.CSF] + kinds[Material.MARROW] > 0.6
     assert kinds[Material.AIR] < 0.02
+
+
+def test_the_mask_takes_in_the_fluid_that_lies_on_the_brain() -> None:
+    head = make_head(np.random.default_rng(4), 1.5, "mni152")
+    layers = surroundings(head, np.random.default_rng(1))
+    mask = brain_mask(head, layers)
+    taken = mask & ~head.brain
+
+    assert (mask & head.brain == head.brain).all()
+    assert taken.any()
+    assert (layers[taken] == Material.CSF).all()
+    assert signed_distance(head.brain, head.affine)[taken].max() < FLUID_IN_MASK_MM
+    assert (largest_part(mask) == mask).all()
