@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report test lint unit workflow e2e models clean
+.PHONY: help setup demo report test lint unit workflow e2e models model-brain model-tumour clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -43,20 +43,19 @@ workflow: .venv/ready
 e2e: .venv/ready
 	$(BIN)/pytest tests/e2e
 
-COHORTS := training/cohorts
-SIMULATE := $(BIN)/python -m gliaflow.simulate
+COHORT_brain := whole_heads training/cohorts/heads --subjects 120 --seed 11
+COHORT_tumour := labelled training/cohorts/tumours --subjects 320 --seed 21 --cohort tumours --sites 12 --healthy 0.05 --randomised 0.2 --severity 0.8
 
-models: .venv/ready ## train the default models anew, from nothing, on generated cohorts (hours; docs/models.md)
-	$(SIMULATE).whole_heads $(COHORTS)/heads --jobs $(CORES) --subjects 120 --seed 11
-	$(SIMULATE).labelled $(COHORTS)/tumours --jobs $(CORES) --subjects 320 --seed 21 --cohort tumours --sites 12 --healthy 0.05 --randomised 0.2 --severity 0.8
-	for model in brain tumour; do \
-	  $(BIN)/snakemake --cores $(CORES) --configfile config/recipes/$$model.yaml config/recipes/$${model}_start.yaml -- train && \
-	  $(BIN)/snakemake --cores $(CORES) --configfile config/recipes/$$model.yaml -- train || exit 1; \
-	done
+models: model-brain model-tumour ## train the default models anew, from nothing, on generated cohorts (hours; docs/models.md)
 	mkdir -p resources/models
 	cp training/gliaflowbrain/gliaflowbrain.zip training/gliaflowtumour/gliaflowtumour.zip resources/models
 	@echo "Enter what follows as sha256 into config/models.yaml:"
 	@sha256sum resources/models/*.zip
+
+model-brain model-tumour: model-%: .venv/ready ## one of the two; make -j2 models trains them side by side
+	$(BIN)/python -m gliaflow.simulate.$(COHORT_$*) --jobs $(CORES)
+	$(BIN)/snakemake --nolock --cores $(CORES) --configfile config/recipes/$*.yaml config/recipes/$*_start.yaml -- train
+	$(BIN)/snakemake --nolock --cores $(CORES) --configfile config/recipes/$*.yaml -- train
 
 clean: ## remove the demonstration and the environment, and nothing else
 	rm -rf .venv demo results/demo logs/*/demo logs/simulate benchmarks/*/demo benchmarks/simulate report.html

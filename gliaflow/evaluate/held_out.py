@@ -62,6 +62,9 @@ class Options:
         The package.
     subjects, limit_cases, baseline_cases
         How many for the tables, for the curves, and for the baseline that the brain model is compared with.
+    severity
+        Of the faults of the tables' scans and masks, 0 to 2: about 0.4 for the scans of an ordinary protocol
+        and 1 for those of a bad day. The curves start from clean scans.
     seed
         Of the cases.
     threads, gpu
@@ -75,6 +78,7 @@ class Options:
     subjects: int = 60
     limit_cases: int = 8
     baseline_cases: int = 4
+    severity: float = 0.4
     seed: int = 20
     threads: int = 2
     gpu: bool = False
@@ -108,7 +112,13 @@ def evaluate_tumour(options: Options, progress: Callable[[str], None]) -> Evalua
     """
     chain = tumour.model_chain(options.model, threads=options.threads, gpu=options.gpu)
     plain = tumour.baseline_chain()
-    plan = CohortPlan(subjects=options.subjects, healthy=HEALTHY, cohort=COHORT, seed=options.seed)
+    plan = CohortPlan(
+        subjects=options.subjects,
+        healthy=HEALTHY,
+        severity=options.severity,
+        cohort=COHORT,
+        seed=options.seed,
+    )
     sheet = write_cohort(options.folder / "cohort", plan, progress, jobs=options.threads)
     scores: list[CaseScore] = []
     found: dict[str, Array] = {}
@@ -200,7 +210,7 @@ def summary(options: Options, target: str, result: Evaluation) -> str:
     parts = [f"## {title}\n\n{text}\n" for title, text in {**tables, **limits}.items()]
     heading = (
         f"# Held-out scores: {target}\n\n{made}, on {options.subjects} generated subjects that it has "
-        f"not seen (cohort `{COHORT}`, seed {options.seed}).\n{STATED}"
+        f"not seen (cohort `{COHORT}`, seed {options.seed}, severity {options.severity:g}).\n{STATED}"
     )
     return "\n".join([heading, *parts])
 
@@ -220,7 +230,14 @@ def _write_heads(options: Options, progress: Callable[[str], None]) -> dict[str,
     for kind, number, share in (("realistic", options.subjects - half, 0.0), ("randomised", half, 1.0)):
         if number:
             name, folder = COHORT + kind, options.folder / f"cohort_{kind}"
-            plan = HeadPlan(subjects=number, scans=4, randomised=share, cohort=name, seed=options.seed)
+            plan = HeadPlan(
+                subjects=number,
+                scans=4,
+                randomised=share,
+                severity=options.severity,
+                cohort=name,
+                seed=options.seed,
+            )
             sheets[kind] = write_heads(folder, plan, progress, jobs=options.threads)
     return sheets
 
@@ -267,6 +284,7 @@ HELP: Mapping[str, str] = {
     "subjects": "number of subjects of the tables",
     "limit_cases": "number of subjects of the curves",
     "baseline_cases": "number of heads for which the embedded brain extraction is run too",
+    "severity": "strength of the scanners' faults, 0 to 2: 0.4 is ordinary, 1 a bad day",
     "seed": "of the cases; the same seed gives the same ones",
     "threads": "CPU cores to use",
     "gpu": "use a GPU where there is one",
@@ -289,7 +307,8 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(default, bool):
             parser.add_argument(option, action="store_true", help=HELP[field.name])
         else:
-            parser.add_argument(option, type=int, default=default, metavar="N", help=HELP[field.name])
+            kind = type(default)
+            parser.add_argument(option, type=kind, default=default, metavar="N", help=HELP[field.name])
     given = vars(parser.parse_args(arguments))
     target, options = given.pop("target"), Options(**given)
     try:

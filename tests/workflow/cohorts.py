@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,11 +105,21 @@ def snakemake(*arguments: str | Path, cwd: Path = REPOSITORY) -> Planned:
     return Planned(done.returncode, done.stdout)
 
 
-def plan(folder: Path, *sheets: Path, arguments: tuple[str, ...] = (), **config: object) -> Planned:
-    """What a dry run plans for sheets with the results in ``folder/out``; the config is given as a file."""
+def plan(
+    folder: Path,
+    *sheets: Path,
+    arguments: tuple[str, ...] = (),
+    recipes: Sequence[Path] = (),
+    **config: object,
+) -> Planned:
+    """What a dry run plans for sheets with the results in ``folder/out``.
+
+    The config is given as a file, on top of the files ``recipes``.
+    """
     (folder / "config.yaml").write_text(json.dumps({"samples": list(map(str, sheets)), **config}))
     place = ["--directory", folder / "out", "--snakefile", REPOSITORY / "Snakefile"]
-    return snakemake("-n", "--cores", "1", *place, *arguments, "--configfile", folder / "config.yaml")
+    files = ["--configfile", *recipes, folder / "config.yaml"]
+    return snakemake("-n", "--cores", "1", *place, *arguments, *files)
 
 
 def plan_of(folder: Path, rows: list[dict[str, str]], **config: object) -> Planned:
