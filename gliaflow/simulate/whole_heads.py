@@ -43,6 +43,8 @@ SATURATED, DEFACED = 0.3, 0.15
 """Share of the realistic scans whose fat is suppressed, and of the heads without a face."""
 FLUID_IN_MASK_MM = 2.0
 """How far the brain mask reaches into the fluid on the brain, at most, as HD-BET's and SynthStrip's do."""
+CLOSED_MM = 4.0
+"""Half the width of the gaps that the brain mask closes, since no mask follows each sulcus and cistern."""
 CROP_MM = {"neck": (0.0, 55.0), "vertex": (0.0, 18.0), "side": (0.0, 14.0)}
 logger = logging.getLogger(__name__)
 
@@ -195,7 +197,7 @@ def surroundings(head: Head, rng: np.random.Generator) -> Array:
 
 
 def brain_mask(head: Head, layers: Array) -> Array:
-    """Return the brain with the fluid that lies on it, bool, shape (x, y, z).
+    """Return the brain with the fluid that lies on it and narrow gaps closed, bool, shape (x, y, z).
 
     Parameters
     ----------
@@ -205,7 +207,9 @@ def brain_mask(head: Head, layers: Array) -> Array:
         From `surroundings`.
     """
     near = signed_distance(head.brain, head.affine) < FLUID_IN_MASK_MM
-    return largest_part(head.brain | (near & (layers == Material.CSF)))
+    covered = largest_part(head.brain | (near & (layers == Material.CSF)))
+    grown = signed_distance(covered, head.affine) < CLOSED_MM
+    return signed_distance(~grown, head.affine) >= CLOSED_MM
 
 
 def lesions(head: Head, rng: np.random.Generator) -> Array:
