@@ -200,7 +200,8 @@ def test_the_methods_without_training_stay_selectable(demo, small_sheet, tmp_pat
         "preprocess": {"brain_extraction": {"method": "embedded"}},
         "segment": {"models": ["flairbaseline"]},
     }
-    done = run(tmp_path, small_sheet, str(volumes.relative_to(tmp_path)), config=config)
+    wanted = str(volumes.relative_to(tmp_path))
+    done = run(tmp_path, small_sheet, wanted, "--forcerun", "brain_mask", config=config)
     assert done.status == 0, done.output
     brain = json.loads((folder / "anat" / f"{stem}_space-ref_desc-brain_mask.json").read_text())
     assert "nilearn" in brain["Software"]
