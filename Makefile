@@ -52,7 +52,8 @@ models: model-brain model-tumour ## train the default models anew, from nothing,
 	@echo "Enter what follows as sha256 into config/models.yaml:"
 	@sha256sum resources/models/*.zip
 
-model-brain model-tumour: model-%: .venv/ready ## one of the two; make -j2 models trains them side by side
+# each by itself; make -j2 models trains them side by side, hence --nolock
+model-brain model-tumour: model-%: .venv/ready
 	$(BIN)/python -m gliaflow.simulate.$(COHORT_$*) --jobs $(CORES)
 	$(BIN)/snakemake --nolock --cores $(CORES) --configfile config/recipes/$*.yaml config/recipes/$*_start.yaml -- train
 	$(BIN)/snakemake --nolock --cores $(CORES) --configfile config/recipes/$*.yaml -- train

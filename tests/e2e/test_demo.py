@@ -35,6 +35,11 @@ def volumes_of(path: Path) -> dict[str, str]:
         return next(csv.DictReader(stream, delimiter="\t"))
 
 
+def copy_of_demo02(demo, place: Path) -> None:
+    for folder in ("results/demo/sub-demo02", "resources"):
+        shutil.copytree(demo[0].directory / folder, place / folder)
+
+
 def dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2 * np.logical_and(first, second).sum() / (first.sum() + second.sum())
 
@@ -191,8 +196,7 @@ def holed(image: np.ndarray) -> np.ndarray:
 
 def test_the_methods_without_training_stay_selectable(demo, small_sheet, tmp_path):
     """And outputs say that only the whole tumour was determined."""
-    for folder in ("results/demo/sub-demo02", "resources"):
-        shutil.copytree(demo[0].directory / folder, tmp_path / folder)
+    copy_of_demo02(demo, tmp_path)
     folder, stem = folder_of(tmp_path, "demo02", "1"), "sub-demo02_ses-1"
     volumes = folder / "seg" / f"{stem}_volumes.tsv"
     config = {
@@ -215,8 +219,7 @@ def test_the_methods_without_training_stay_selectable(demo, small_sheet, tmp_pat
 
 @pytest.mark.parametrize(("wrong", "reason"), [(noise, "next to nothing in common"), (holed, "not finite")])
 def test_a_planted_wrong_image_is_caught(demo, small_sheet, tmp_path, wrong, reason):
-    for folder in ("results/demo/sub-demo02", "resources"):
-        shutil.copytree(demo[0].directory / folder, tmp_path / folder)
+    copy_of_demo02(demo, tmp_path)
     stem = folder_of(tmp_path, "demo02", "1") / "anat" / "sub-demo02_ses-1"
     planted, target = Path(f"{stem}_desc-n4_t2w.nii.gz"), Path(f"{stem}_from-t2w_to-ref_mode-image_xfm.tfm")
     image = read_image(planted)
