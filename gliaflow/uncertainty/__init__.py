@@ -1,0 +1,1 @@
+"""How sure a segmentation is: maps, numbers and flags from members, and calibration against truth."""
