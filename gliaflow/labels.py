@@ -67,15 +67,15 @@ def encode(regions: Mapping[str, Array]) -> Array:
     Parameters
     ----------
     regions
-        Bool arrays of one shape, keyed by region; ``WT`` is needed. A region that is absent was not
-        determined: its voxels keep the label of the region around it.
+        Bool arrays of one shape, keyed by region, one at least. A region that is absent was not determined:
+        its voxels keep the label of the region around it; without ``WT``, the others are all that is known.
 
     Returns
     -------
     Array
         uint8: oedema (2) in WT, necrotic core (1) in TC, enhancing (3) in ET; TC and ET inside WT only.
     """
-    whole = np.asarray(regions["WT"], dtype=bool)
+    whole = np.asarray(regions.get("WT", np.any(list(regions.values()), axis=0)), dtype=bool)
     labels = np.where(whole, 2, 0).astype(np.uint8)
     enhancing = np.asarray(regions.get("ET", np.zeros_like(whole)), dtype=bool)
     core = np.asarray(regions.get("TC", enhancing), dtype=bool)
@@ -127,13 +127,16 @@ def meaning(regions: Iterable[str]) -> dict[str, str]:
     {'1': 'tumour core (its parts were not determined)', '2': 'oedema'}
     >>> meaning(["WT", "ET"])
     {'2': 'whole tumour without its enhancing part', '3': 'enhancing'}
+    >>> meaning(["TC"]), meaning(["ET"])
+    ({'1': 'tumour core (its parts were not determined)'}, {'3': 'enhancing'})
     """
     found = set(regions)
     if found == {"WT"}:
         return {"2": "whole tumour (its parts were not determined)"}
     names = {str(label.value): label.name for label in label_table() if found & set(label.regions)}
-    if "TC" not in found:
+    if "WT" in found and "TC" not in found:
         return {"2": "whole tumour without its enhancing part", "3": names["3"]}
-    if "ET" not in found:
-        return {"1": "tumour core (its parts were not determined)", "2": names["2"]}
+    if "TC" in found and "ET" not in found:
+        core = {"1": "tumour core (its parts were not determined)"}
+        return core | {"2": names["2"]} if "WT" in found else core
     return names

@@ -62,3 +62,8 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write JSON that is the same for the same content; a value that is not finite is an error."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     write_bytes(path, f"{text}\n".encode())
+
+
+def read_json(path: str | Path) -> Any:
+    """Return the content of a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))

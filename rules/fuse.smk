@@ -4,7 +4,8 @@ rule fuse:
         mask=BRAIN_ATLAS,
     output:
         probability=PROBABILITY,
-        sidecar=sidecar(PROBABILITY),
+        calibrated=CALIBRATED,
+        sidecars=[sidecar(PROBABILITY), sidecar(CALIBRATED)],
     log:
         log_path("fuse"),
     benchmark:
@@ -19,8 +20,8 @@ rule fuse:
         space=ATLAS,
         regions=model_regions,
         facts=model_facts,
-        within=within_members,
-        method=config["fuse"]["method"],
+        sources=sources_within,
+        settings=config["fuse"],
     script:
         "../scripts/fuse.py"
 

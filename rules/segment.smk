@@ -52,3 +52,30 @@ rule segment_shared:
         settings=model_settings,
     script:
         "../scripts/segment_shared.py"
+
+
+rule external:
+    input:
+        labels=external_file,
+        grid=external_grid,
+        mask=BRAIN_ATLAS,
+        to_atlas=TO_ATLAS,
+    output:
+        members=temp(directory(EXTERNAL)),
+    log:
+        log_path("external", "{external}"),
+    benchmark:
+        benchmark_path("external", "{external}")
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=10,
+    params:
+        name=job_name,
+        space=ATLAS,
+        values=lambda wildcards: external_named(wildcards).labels,
+        regions=lambda wildcards: external_named(wildcards).regions,
+        in_atlas=lambda wildcards: external_named(wildcards).space == "atlas",
+    script:
+        "../scripts/external.py"

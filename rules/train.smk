@@ -150,7 +150,7 @@ rule train_export:
         name="train_export",
         fold=lambda wildcards: FOLD,
         model={key: TRAIN[key] for key in ("name", "description", "data", "licence")},
-        recipe=recipe("folds", *recipe_keys()),
+        recipe=recipe("folds", *recipe_keys(), *RATED),
         seed=config["seed"],
         atlas="none" if TRAIN["target"] == "brain" else ATLAS,
         n4={s: word for s, word in PREPROCESS["n4"].items() if s in TRAIN["sequences"]},

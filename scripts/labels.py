@@ -1,6 +1,3 @@
-import json
-from pathlib import Path
-
 import numpy as np
 
 from gliaflow.fuse.postprocess import post_settings
@@ -9,11 +6,12 @@ from gliaflow.fuse.volumes import VOLUME_COLUMNS, measure
 from gliaflow.images import read_image, spacing_of
 from gliaflow.job import job
 from gliaflow.preprocess.transforms import read_transform
+from gliaflow.sidecar import read_json
 from gliaflow.tables import write_table
 
 with job(snakemake.log[0], snakemake.params.name):
     params, given, made = snakemake.params, snakemake.input, snakemake.output
-    fused = json.loads(Path(given.fused).read_text(encoding="utf-8"))
+    fused = read_json(given.fused)
     fused |= params.about
     settings = post_settings(fused.get("Postprocess", {}), *params.postprocess)
     in_atlas, in_ref = map(read_image, given.masks)

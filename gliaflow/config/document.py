@@ -136,6 +136,14 @@ def _keys(key: str, part: Schema, default: Any) -> Iterator[list[str]]:
     given = default if isinstance(default, dict) else {}
     for name, sub in part.get("properties", {}).items():
         yield from _keys(f"{key}.{name}", sub, given.get(name, sub["default"]))
+    yield from _entry_keys(key, part.get("items", {}))
+
+
+def _entry_keys(key: str, entry: Schema) -> Iterator[list[str]]:
+    """Return the keys of each entry of a list of mappings."""
+    for name, sub in entry.get("properties", {}).items():
+        shown = "needed" if name in entry["required"] else _code(sub["default"])
+        yield [f"`{key}[].{name}`", _allowed(sub), shown, sub["description"], _examples(sub)]
 
 
 def _is_section(part: Schema) -> bool:

@@ -125,8 +125,10 @@ def named_models(models: ModelTable, names: Sequence[str]) -> tuple[Model, ...]:
     return tuple(by_name[name] for name in names)
 
 
-def choose_model(candidates: Iterable[Model], sequences: AbstractSet[str]) -> Model | None:
-    """Return the first model whose sequences are all there, or None.
+def choose_models(
+    candidates: Iterable[Model], sequences: AbstractSet[str], *, ensemble: bool = False
+) -> tuple[Model, ...]:
+    """Return the models that segment a session: the first that takes it, or none.
 
     Parameters
     ----------
@@ -134,8 +136,11 @@ def choose_model(candidates: Iterable[Model], sequences: AbstractSet[str]) -> Mo
         First choice first.
     sequences
         What the session has.
+    ensemble
+        Whether every model that takes it does.
     """
-    return next((model for model in candidates if model.takes(sequences)), None)
+    takers = tuple(model for model in candidates if model.takes(sequences))
+    return takers if ensemble else takers[:1]
 
 
 def brain_model(models: ModelTable, name: str) -> Weights:

@@ -31,7 +31,7 @@ def candidate_models(models: ModelTable, config: Mapping[str, Any]) -> tuple[Mod
     names = config["segment"]["models"]
     return (
         named_models(models, names)
-        if names
+        if names is not None
         else tuple(m for m in models.segmentation if not misfits(m, config))
     )
 

@@ -28,6 +28,7 @@ from gliaflow.evaluate.held_out_tables import (
     write_limits,
     write_scores,
 )
+from gliaflow.evaluate.held_out_trust import Trust, write_trust
 from gliaflow.evaluate.worst_cases import BadCase, draw_worst
 from gliaflow.fetch import sha256_of
 from gliaflow.images import Array, write_bytes
@@ -87,12 +88,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of all cases, points of the curves, and the worst cases, the worst first."""
+    """Scores of all cases, points of curves, the worst cases, the worst first, and of tumours the trust."""
 
     scores: Sequence[CaseScore]
     points: Sequence[LimitPoint]
     curves: Sequence[Curve]
     worst: Sequence[BadCase]
+    trust: Trust | None = None
 
 
 def evaluate_tumour(options: Options, progress: Callable[[str], None]) -> Evaluation:
@@ -122,8 +124,11 @@ def evaluate_tumour(options: Options, progress: Callable[[str], None]) -> Evalua
     sheet = write_cohort(options.folder / "cohort", plan, progress, jobs=options.threads)
     scores: list[CaseScore] = []
     found: dict[str, Array] = {}
+    trust = Trust()
     for case in tumour.read_cases(sheet, plan):
-        found[case.name] = chain.labels(case.images, case.mask)
+        segmented = chain.find(case.images, case.mask)
+        trust.add(case, segmented, chain.regions, options.seed)
+        found[case.name] = segmented.labels
         scores += tumour.score_case(case, found[case.name], chain.regions, tumour.MODEL)
         scores += tumour.score_case(case, plain.labels(case.images, case.mask), ("WT",), tumour.BASELINE)
         progress(f"{case.name} of {options.subjects}: {_told(scores, case.name, tumour.MODEL)}")
@@ -135,7 +140,7 @@ def evaluate_tumour(options: Options, progress: Callable[[str], None]) -> Evalua
     }
     wanted = tumour.curves(chain, quick=options.quick)
     points = list(_tumour_limits(options, wanted, progress))
-    return Evaluation(scores, points, wanted, [worst[name] for name in names])
+    return Evaluation(scores, points, wanted, [worst[name] for name in names], trust)
 
 
 def evaluate_brain(options: Options, progress: Callable[[str], None]) -> Evaluation:
@@ -208,6 +213,7 @@ def summary(options: Options, target: str, result: Evaluation) -> str:
     of = f"Median Dice (quartiles) of {options.limit_cases} clean cases, without mirroring.\n\n"
     limits = {f"Limits: {curve.name}": of + limits_table(result.points, curve) for curve in result.curves}
     parts = [f"## {title}\n\n{text}\n" for title, text in {**tables, **limits}.items()]
+    parts += [write_trust(options.folder, result.trust)] if result.trust else []
     heading = (
         f"# Held-out scores: {target}\n\n{made}, on {options.subjects} generated subjects that it has "
         f"not seen (cohort `{COHORT}`, seed {options.seed}, severity {options.severity:g}).\n{STATED}"

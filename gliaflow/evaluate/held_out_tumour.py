@@ -53,6 +53,19 @@ class TumourCase:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What a model found in a session.
+
+    ``labels`` is uint8, shape (x, y, z); ``probability`` and each of the ``members`` uint8, 0 to 255 for 0 to
+    1, shape (x, y, z, regions).
+    """
+
+    labels: Array
+    probability: Array
+    members: Sequence[Array]
+
+
+@dataclass(frozen=True)
 class Chain:
     """All that the workflow does from scans to labels: members, their mean, and post-processing.
 
@@ -67,7 +80,11 @@ class Chain:
     method: str = "mean"
 
     def labels(self, images: Mapping[str, nib.Nifti1Image], mask: nib.Nifti1Image) -> Array:
-        """Return the label map of a session, uint8, shape (x, y, z).
+        """Return the label map of a session, uint8, shape (x, y, z); see `find`."""
+        return self.find(images, mask).labels
+
+    def find(self, images: Mapping[str, nib.Nifti1Image], mask: nib.Nifti1Image) -> Found:
+        """Segment a session.
 
         Parameters
         ----------
@@ -77,13 +94,14 @@ class Chain:
             Brain.
         """
         taken = {sequence: images[sequence] for sequence in self.sequences if sequence in images}
-        brain = data_of(mask)[..., np.newaxis] > 0
+        brain = data_of(mask) > 0
         members = self.segmenter.members(taken, mask)
-        stored = (dequantise(quantise(member.probabilities * brain)) for member in members)
-        probability = dequantise(quantise(mean_probability(stored, self.method)))
+        stored = [quantise(member.probabilities * brain[..., np.newaxis]) for member in members]
+        probability = quantise(mean_probability(map(dequantise, stored), self.method))
         settings = post_settings(self.segmenter.facts.get("Postprocess", {}), self.postprocess)
         voxel_ml = float(np.prod(spacing_of(mask))) / 1000
-        return postprocess(probability, self.regions, settings, voxel_ml).labels
+        labels = postprocess(dequantise(probability), self.regions, settings, voxel_ml).labels
+        return Found(labels, probability, stored)
 
     def subsets(self) -> list[tuple[str, ...]]:
         """Return the sets of sequences that it takes, the largest first."""

@@ -15,7 +15,10 @@ from gliaflow.preprocess.resample import resample
 from gliaflow.results import keep_image
 from gliaflow.segment.segmenters import dequantise
 
-OF_THE_PROBABILITY = ("Sources", "Space", "Parameters", "Software", "Scale", "Postprocess")
+OF_THE_PROBABILITY = (
+    *("Sources", "Space", "Parameters", "Software", "Scale", "Postprocess"),
+    *("Temperature", "Votes"),
+)
 """What the sidecar of the probabilities says of them alone."""
 
 

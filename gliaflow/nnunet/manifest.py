@@ -12,7 +12,7 @@ from gliaflow.config.schema import Checker
 from gliaflow.errors import ConfigError
 from gliaflow.labels import REGIONS, SEQUENCES, label_table
 from gliaflow.nnunet.archive import Archive, open_archive
-from gliaflow.nnunet.targets import ANY_SEQUENCE, BRAIN, TARGETS, TUMOUR, target_of
+from gliaflow.nnunet.targets import ANY_SEQUENCE, BRAIN, RATERS, TARGETS, TUMOUR, target_of
 
 FORMAT = 1
 MANIFEST = "gliaflow.json"
@@ -32,7 +32,8 @@ class Manifest:
     optional
         Which of them may be missing, because the model was trained with sequence dropout.
     regions
-        What the model determines, in the order of its heads; ``brain`` alone for brain extraction.
+        What the model determines, in the order of its heads; ``brain`` alone for brain extraction, and for
+        several raters the one region that they mark.
     labels
         Value to name, as :func:`label_names` gives them at the time of the export.
     atlas
@@ -50,7 +51,10 @@ class Manifest:
     files
         sha256 of every other file of the package, by its name.
     target
-        ``tumour``, or ``brain`` for brain extraction.
+        ``tumour``, ``brain`` for brain extraction, or ``raters`` for the agreement of several raters.
+    temperature
+        By region, what makes its probabilities mean what they say (`gliaflow.uncertainty.temperature`); none
+        for regions that it could not be fitted for.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Manifest:
     licence: str
     files: Mapping[str, str] = field(default_factory=dict)
     target: str = TUMOUR
+    temperature: Mapping[str, float] = field(default_factory=dict)
 
 
 def _some_of(words: tuple[str, ...], least: int) -> dict[str, Any]:
@@ -102,26 +107,37 @@ PROPERTIES: Mapping[str, Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     },
-    "target": {"enum": list(TARGETS)},
+    "target": {"enum": [*TARGETS, RATERS]},
+    "temperature": {
+        "type": "object",
+        "propertyNames": {"enum": list(REGIONS)},
+        "additionalProperties": {"type": "number", "exclusiveMinimum": 0},
+    },
 }
+ADDED = ("target", "temperature")
+"""What packages of earlier versions lack."""
 SCHEMA = {
     "type": "object",
     "properties": PROPERTIES,
-    "required": [key for key in PROPERTIES if key != "target"],
+    "required": [key for key in PROPERTIES if key not in ADDED],
     "additionalProperties": False,
 }
 
 
-def label_names(target: str = TUMOUR) -> dict[str, str]:
+def label_names(target: str = TUMOUR, raters: int = 0) -> dict[str, str]:
     """Return the names of the label values, as a manifest states them.
 
     >>> label_names()
     {'1': 'necrotic core', '2': 'oedema', '3': 'enhancing', '4': 'resection cavity'}
     >>> label_names("brain")
     {'1': 'brain'}
+    >>> label_names("raters", 2)
+    {'1': '1 of 2 raters', '2': '2 of 2 raters'}
     """
     if target == BRAIN:
         return {"1": "brain"}
+    if target == RATERS:
+        return {str(level): f"{level} of {raters} raters" for level in range(1, raters + 1)}
     return {str(label.value): label.name for label in label_table()}
 
 
@@ -198,7 +214,7 @@ def check_target(manifest: Manifest | None, target: str, where: str | Path) -> N
     manifest
         Of the package; None for a public model, which finds tumours.
     target
-        ``tumour`` or ``brain``.
+        ``tumour`` or ``brain``; a package of several raters finds tumours.
     where
         The file or the model, for errors.
 
@@ -208,7 +224,7 @@ def check_target(manifest: Manifest | None, target: str, where: str | Path) -> N
         It was trained for something else; says under which key of the model table it belongs.
     """
     found = manifest.target if manifest else TUMOUR
-    if found == target:
+    if target == (TUMOUR if found == RATERS else found):
         return
     if target == BRAIN:
         raise ConfigError(
@@ -272,10 +288,11 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         key = ".".join(map(str, wrong.absolute_path))
         raise ConfigError(f"{where}{key and f', {key}'}: {wrong.message}; export the model again")
     target = values.get("target", TUMOUR)
-    if values["labels"] != label_names(target):
+    known = label_names(target, len(values["labels"]))
+    if values["labels"] != known:
         raise ConfigError(
             f"{where}: wrong label table: the model was exported with {values['labels']}, and "
-            f"resources/labels.tsv has {label_names(target)}; use the release of gliaflow that wrote it"
+            f"resources/labels.tsv has {known}; use the release of gliaflow that wrote it"
         )
     _check_one_target(values, target, where)
     if unknown := sorted(set(values["optional"]) - set(values["sequences"])):
@@ -287,10 +304,18 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
 
 
 def _check_one_target(values: Mapping[str, Any], target: str, where: str) -> None:
-    """Check that regions and sequences are those of the target: ``brain`` and ``any`` stand alone."""
+    """Check that regions and sequences are those of the target: ``brain`` and ``any`` stand alone.
+
+    Raters mark a single region.
+    """
     sequences, regions = values["sequences"], values["regions"]
     takes_any = sequences == [ANY_SEQUENCE] or ANY_SEQUENCE not in sequences
-    if target_of(regions) != target or (target == TUMOUR and BRAIN in regions) or not takes_any:
+    fitting = {
+        TUMOUR: BRAIN not in regions,
+        BRAIN: target_of(regions) == BRAIN,
+        RATERS: BRAIN not in regions and len(regions) == 1,
+    }
+    if not fitting[target] or not takes_any:
         raise ConfigError(
             f"{where}: has the target {target}, the regions {regions} and the sequences {sequences}, which "
             "do not go together; export the model again"

@@ -19,7 +19,8 @@ from gliaflow.nnunet.layout import (
 )
 from gliaflow.nnunet.manifest import MANIFEST, Manifest, manifest_name, parse_manifest, read_json
 from gliaflow.nnunet.plans import check_plans
-from gliaflow.nnunet.regions import region_map
+from gliaflow.nnunet.regions import AGREEMENT, region_map
+from gliaflow.nnunet.targets import RATERS
 from gliaflow.nnunet.weights import for_inference, read_checkpoint
 
 CONVENTION = "gliaflow"
@@ -141,13 +142,21 @@ def check_promises(manifest: Manifest, dataset: Mapping[str, Any], where: str) -
     Raises
     ------
     ConfigError
-        The channels are others or in another order, or a region cannot be had.
+        The channels are others or in another order, a region cannot be had, or the labels count raters where
+        the manifest does not say so, or another number of them.
     """
     channels = dataset.get("channel_names")
     found = [channels[key] for key in sorted(channels)] if isinstance(channels, dict) else channels
     if found != list(manifest.sequences):
         raise ConfigError(
             f"{where}: channel_names is {found}, and {MANIFEST} has the sequences {list(manifest.sequences)}"
+        )
+    counted = len(manifest.labels) if manifest.target == RATERS else None
+    found_raters = dataset[AGREEMENT].get("raters") if isinstance(dataset.get(AGREEMENT), dict) else None
+    if found_raters != counted:
+        raise ConfigError(
+            f"{where}: the labels count {found_raters or 'no'} raters, and {MANIFEST} has the labels "
+            f"{dict(manifest.labels)}; export the model again"
         )
     try:
         region_map(dataset, manifest.regions, CONVENTION)

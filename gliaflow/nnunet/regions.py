@@ -10,6 +10,10 @@ from gliaflow.errors import ConfigError
 from gliaflow.images import Array
 from gliaflow.labels import CONVENTIONS, label_table
 from gliaflow.nnunet.targets import region_values
+from gliaflow.raters.decode import at_least, expected_agreement
+
+AGREEMENT = "agreement"
+"""Key of ``dataset.json`` where the labels count raters: ``region``, and ``raters``, how many there are."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +23,11 @@ class RegionMap:
     Attributes
     ----------
     activation
-        ``sigmoid`` (each head is a region) or ``softmax`` (each head is a label, the first is background).
+        ``sigmoid`` (each head is a region), ``softmax`` (each head is a label, the first is background) or
+        ``agreement`` (a softmax whose head k is that k raters mark the one region).
     heads
-        For each region the heads whose probabilities are summed; one for sigmoid.
+        For each region the heads whose probabilities are summed; one for sigmoid; for agreement those of one
+        rater and more, which count by their share of the raters.
     """
 
     activation: str
@@ -34,11 +40,12 @@ def region_map(dataset: Mapping[str, Any], regions: Sequence[str], convention: s
     Parameters
     ----------
     dataset
-        Content of ``dataset.json``: ``labels`` maps names to a value or, for regions, a list of values.
+        Content of ``dataset.json``: ``labels`` maps names to a value or, for regions, a list of values;
+        with `AGREEMENT` the values are numbers of raters.
     regions
         Which are wanted, in this order: those of a tumour, or ``brain``.
     convention
-        What the values mean, a key of `gliaflow.labels.CONVENTIONS`.
+        What the values mean, a key of `gliaflow.labels.CONVENTIONS`; not looked at for numbers of raters.
 
     Returns
     -------
@@ -57,6 +64,8 @@ def region_map(dataset: Mapping[str, Any], regions: Sequence[str], convention: s
     >>> region_map({"labels": labels}, ["WT", "ET"], "gliaflow")
     RegionMap(activation='softmax', heads=((1, 2, 3), (3,)))
     """
+    if AGREEMENT in dataset:
+        return RegionMap("agreement", (_agreement_heads(dataset, regions),))
     entries = [_values(name, entry) for name, entry in _labels(dataset) if name != "ignore"]
     if any(len(values) > 1 for values in entries):
         heads = [_converted(values, convention) for values in entries if set(values) != {0}]
@@ -79,10 +88,12 @@ def to_regions(logits: Array, region_map: RegionMap) -> Array:
     Returns
     -------
     Array
-        float32 in [0, 1], shape (regions, x, y, z).
+        float32 in [0, 1], shape (regions, x, y, z); for agreement the expected share of the raters.
     """
     from scipy.special import expit, softmax
 
+    if region_map.activation == "agreement":
+        return expected_agreement(to_levels(logits))[np.newaxis]
     values = np.asarray(logits, dtype=np.float32)
     if region_map.activation == "sigmoid":
         return expit(values[[head for (head,) in region_map.heads]])
@@ -90,6 +101,52 @@ def to_regions(logits: Array, region_map: RegionMap) -> Array:
     summed = np.stack([probabilities[list(heads)].sum(axis=0) for heads in region_map.heads])
     # a sum of rounded shares may pass 1 by the last digit
     return np.clip(summed, 0, 1)
+
+
+def to_levels(logits: Array) -> Array:
+    """Turn the output of a network that counts raters into P(at least c raters), c = 1 and on.
+
+    Parameters
+    ----------
+    logits
+        Floating point, shape (raters + 1, x, y, z).
+
+    Returns
+    -------
+    Array
+        float32 in [0, 1], shape (raters, x, y, z).
+    """
+    from scipy.special import softmax
+
+    return at_least(softmax(np.asarray(logits, dtype=np.float32), axis=0))
+
+
+def agreement_labels(region: str, raters: int) -> dict[str, Any]:
+    """Return what ``dataset.json`` says of label maps that count raters.
+
+    >>> agreement_labels("WT", 2)
+    {'labels': {'background': 0, '1': 1, '2': 2}, 'agreement': {'region': 'WT', 'raters': 2}}
+    """
+    levels = {str(level): level for level in range(1, raters + 1)}
+    return {"labels": {"background": 0, **levels}, AGREEMENT: {"region": region, "raters": raters}}
+
+
+def _agreement_heads(dataset: Mapping[str, Any], regions: Sequence[str]) -> tuple[int, ...]:
+    """Return the heads of one rater and more, after checking that the labels are those of the agreement."""
+    stated = dataset[AGREEMENT] if isinstance(dataset[AGREEMENT], Mapping) else {}
+    region, raters = stated.get("region"), stated.get("raters", 0)
+    counted = isinstance(raters, int) and raters > 0
+    if not counted or dataset.get("labels") != agreement_labels(str(region), raters)["labels"]:
+        raise ConfigError(
+            f"dataset.json: labels is {dataset.get('labels')!r}, which does not count the raters of "
+            f"{AGREEMENT}: {dataset[AGREEMENT]!r}; export the model again"
+        )
+    if list(regions) != [region]:
+        raise ConfigError(
+            f"wrong regions: {', '.join(regions)} is asked of a model that counts the raters who mark "
+            f"{region}; write regions: [{region}]"
+        )
+    return tuple(range(1, raters + 1))
 
 
 def _labels(dataset: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a network is trained to find: the regions of a tumour, or the brain."""
+"""What a network is trained to find: the regions of a tumour, the brain, or how many raters mark a region."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,8 @@ from gliaflow.labels import region_labels
 
 TUMOUR, BRAIN = "tumour", "brain"
 TARGETS = (TUMOUR, BRAIN)
+RATERS = "raters"
+"""How many of several raters mark one region of a tumour (BrainLes 2021, S9)."""
 ANY_SEQUENCE = "any"
 """The one channel of a network that takes any sequence."""
 BRAIN_VALUES = (1, 2)

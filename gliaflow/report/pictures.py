@@ -100,8 +100,8 @@ def draw_registration(  # noqa: PLR0917
         There is nothing to draw, or an image lies on another grid than the reference.
     """
     ordered = _ordered(images, title)
-    _check_grid({**ordered, "brain mask": mask}, reference, title)
-    grid, brain = volume(reference), _mask_of(mask)
+    check_grid({**ordered, "brain mask": mask}, reference, title)
+    grid, brain = volume(reference), mask_of(mask)
     whole = data_of(grid)
     place, inside = nearest_voxel(grid, centre)
     planes = cuts(grid, place, head_box(whole, spacing_of(grid), brain), SCALE * dpi / BASE_DPI)
@@ -136,7 +136,7 @@ def _atlas_panels(atlas: tuple[str, nib.Nifti1Image, nib.Nifti1Image], title: st
     """Return the session's reference in atlas space under the atlas' contours, through the atlas' middle."""
     name, template, moved = atlas
     template, moved = volume(template), volume(moved)
-    _check_grid({f"reference in {name}": moved}, template, title)
+    check_grid({f"reference in {name}": moved}, template, title)
     data, spacing = data_of(template), spacing_of(template)
     support = ndimage.binary_fill_holes(head(data, spacing))
     box = bounding_box(support, spacing, BRAIN_MARGIN_MM)
@@ -175,8 +175,8 @@ def draw_brain_mask(
     """
     rows, names, tilted, missed = [], [], [], []
     for name, (image, mask) in _ordered(images, title).items():
-        _check_grid({f"brain mask of {name}": mask}, image, title)
-        grid, brain = volume(image), _mask_of(mask)
+        check_grid({f"brain mask of {name}": mask}, image, title)
+        grid, brain = volume(image), mask_of(mask)
         place, inside = nearest_voxel(grid, centre)
         data = data_of(grid)
         planes = cuts(grid, place, head_box(data, spacing_of(grid), brain), SCALE * dpi / BASE_DPI)
@@ -229,12 +229,12 @@ def draw_segmentation(
         value that the label table does not.
     """
     ordered = _ordered(images, title)
-    _check_grid({**ordered, "brain mask": mask}, labels, title)
-    grid, brain = volume(labels), _mask_of(mask)
+    check_grid({**ordered, "brain mask": mask}, labels, title)
+    grid, brain = volume(labels), mask_of(mask)
     values = np.rint(data_of(grid)).astype(np.int16)
     _check_labels(values, title)
     box = bounding_box(brain | (values > 0), spacing_of(grid), BRAIN_MARGIN_MM)
-    planes = cuts(grid, _lesion_centre(values, brain), box, LABEL_SCALE * dpi / BASE_DPI)
+    planes = cuts(grid, lesion_centre(values, brain), box, LABEL_SCALE * dpi / BASE_DPI)
     shapes = [_lesions(cut, values) for cut in planes]
     columns: list[list[Panel]] = []
     for image in ordered.values():
@@ -274,7 +274,7 @@ def _millilitres(volume_ml: float) -> str:
     return f"{volume_ml:.1f} ml" if volume_ml >= 1 or volume_ml == 0 else f"{volume_ml:.2g} ml"
 
 
-def _lesion_centre(values: Array, brain: Array) -> Voxel:
+def lesion_centre(values: Array, brain: Array) -> Voxel:
     """Return, per axis, the plane where the largest connected lesion has its largest area.
 
     The tumour decides; a cavity only where there is no tumour, the brain's centre where there is neither.
@@ -301,11 +301,13 @@ def _ordered(images: Mapping[str, T], title: str) -> dict[str, T]:
     return {**first, **images}
 
 
-def _mask_of(mask: nib.Nifti1Image) -> Array:
+def mask_of(mask: nib.Nifti1Image) -> Array:
+    """Return a mask as bool in the order of axes that planes are cut in."""
     return data_of(volume(mask)) > 0.5
 
 
-def _check_grid(images: Mapping[str, nib.Nifti1Image], like: nib.Nifti1Image, title: str) -> None:
+def check_grid(images: Mapping[str, nib.Nifti1Image], like: nib.Nifti1Image, title: str) -> None:
+    """Raise an ``ImageError`` that names the first of the images which lies on another grid."""
     grid = volume(like)
     for name, image in images.items():
         if not same_grid(volume(image), grid):

@@ -109,8 +109,8 @@ def read_model_facts(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def read_members(folders: Iterable[Path], grid: nib.Nifti1Image) -> Iterator[Array]:
-    """Read the members of one or more folders, one at a time, as float32 in [0, 1].
+def read_quantised(folders: Iterable[Path], grid: nib.Nifti1Image) -> Iterator[Array]:
+    """Read the members of one or more folders, one at a time, as they are stored: uint8.
 
     Raises
     ------
@@ -122,4 +122,9 @@ def read_members(folders: Iterable[Path], grid: nib.Nifti1Image) -> Iterator[Arr
             image = read_image(path)
             if not same_grid(image, grid):
                 raise ImageError(f"{path}: lies on another grid than the brain mask")
-            yield dequantise(data_of(image, np.uint8))
+            yield data_of(image, np.uint8)
+
+
+def read_members(folders: Iterable[Path], grid: nib.Nifti1Image) -> Iterator[Array]:
+    """Read the members of one or more folders, one at a time, as float32 in [0, 1]; see `read_quantised`."""
+    return (dequantise(values) for values in read_quantised(folders, grid))

@@ -12,7 +12,7 @@ from gliaflow.images import Array
 from gliaflow.nnunet.environment import prepare_nnunet
 from gliaflow.nnunet.manifest import differences
 from gliaflow.nnunet.model import ModelFiles, open_model
-from gliaflow.nnunet.regions import region_map, to_regions
+from gliaflow.nnunet.regions import RegionMap, region_map, to_levels, to_regions
 from gliaflow.segment.segmenters import Entry, Images, Member, present
 
 logger = logging.getLogger(__name__)
@@ -53,17 +53,46 @@ class NnunetSegmenter:
             "Precision": self.ensemble.precision,
             "Folds": {fold: files.sha256(fold) for fold in self.ensemble.folds},
             "Postprocess": dict(files.manifest.postprocess) if files.manifest else {},
+            "Temperature": dict(files.manifest.temperature) if files.manifest else {},
         }
 
     def members(self, images: Images, mask: nib.Nifti1Image) -> Iterator[Member]:
-        """Segment a session, fold by fold."""
+        """Segment a session, fold by fold; see `member_maps` for what each gives."""
         from gliaflow.nnunet.predict import voxels_of
 
         turned = {name: turn(image, self.entry.orientation) for name, image in images.items()}
         voxels, spacing = voxels_of(present(turned, self.entry.sequences))
         for member, logits, record in self.ensemble.logits(voxels, spacing):
-            placed = self.ensemble.placed(to_regions(logits, self.regions), record)
-            yield Member(turn_back(placed.T, mask, self.entry.orientation), member.facts())
+            for values, facts in member_maps(logits, self.regions):
+                placed = self.ensemble.placed(values, record)
+                yield Member(turn_back(placed.T, mask, self.entry.orientation), member.facts() | facts)
+
+
+def member_maps(logits: Array, regions: RegionMap) -> Iterator[tuple[Array, dict[str, Any]]]:
+    """Give the probability maps of one pass of a network, and what their sidecars say besides.
+
+    A network that counts raters gives one map for each number c of them: the probability that at least c
+    raters mark a voxel. Each is a segmentation of the region, from the most to the least inclusive rater;
+    their mean is the expected agreement, and `gliaflow.raters.members.read_levels` puts them together again.
+
+    Parameters
+    ----------
+    logits
+        Floating point, shape (heads, x, y, z).
+    regions
+        From `gliaflow.nnunet.regions.region_map`.
+
+    Yields
+    ------
+    tuple
+        float32 in [0, 1], shape (regions, x, y, z); ``AtLeast`` and ``Raters`` where raters are counted.
+    """
+    if regions.activation != "agreement":
+        yield to_regions(logits, regions), {}
+        return
+    levels = to_levels(logits)
+    for level, values in enumerate(levels, start=1):
+        yield values[np.newaxis], {"AtLeast": level, "Raters": len(levels)}
 
 
 def check_entry(entry: Entry, files: ModelFiles) -> None:

@@ -58,7 +58,7 @@ class Segmenter(Protocol):
     """A model in memory, which may be asked for any number of sessions."""
 
     facts: Mapping[str, Any]
-    """What its outputs say of it; ``Postprocess`` among it holds the settings that it was tuned for."""
+    """What its outputs say of it; ``Postprocess`` and ``Temperature`` hold what it was tuned for."""
 
     def members(self, images: Images, mask: nib.Nifti1Image) -> Iterator[Member]:
         """Segment a session: its brain images by sequence, and its brain mask, all on the atlas grid."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gliaflow.nnunet.package import Manifest
-from gliaflow.nnunet.targets import BRAIN
+from gliaflow.nnunet.targets import BRAIN, RATERS
 
 BRAIN_ALONE = (
     "the brain alone, intensities as scanned (N4: {n4}); the network's preprocessing normalises them"
@@ -13,7 +13,14 @@ HEAD = (
     "a whole head, any one sequence, clipped to its percentiles and resampled to cubic voxels; the network's "
     "preprocessing normalises it"
 )
+AGREEMENT = "how many of {raters} raters mark {regions} (a softmax); the expected share is its probability"
+AT_HALF = ", at a threshold of 0.5"
+QUBIQ = """. This Dice is QUBIQ's: that of the expected share
+of the raters with the share who marked a voxel, the mean over thresholds of 0.1 to 0.9 for both"""
 HONEST = "The figures with the values of the other folds are what new sessions can expect."
+CALIBRATED = """Calibration in and around the tumours of the same predictions, as they are and with a
+temperature for each region (expected calibration error, Brier score, negative log likelihood;
+`cross_fitted` 1: each fold with the temperature of the others):"""
 FLATTERED = "One fold alone was held out: the values were tuned on the sessions that they are scored on here."
 
 CARD = """\
@@ -25,7 +32,7 @@ CARD = """\
 | --- | --- |
 | inputs, in this order | {sequences} |
 | may be missing | {optional} |
-| outputs | {regions}, each a probability of its own |
+| outputs | {outputs} |
 | grid | {grid} |
 | input | {input} |
 | licence | {licence} |
@@ -36,11 +43,11 @@ CARD = """\
 
 ## Cross-validation
 
-{basis}, whose subjects the network had not seen, at a threshold of 0.5:
+{basis}, whose subjects the network had not seen{measure}:
 
 {cross_validation}
 
-{tuning}{missing}
+{tuning}{calibration}{missing}
 ## Limits
 
 The figures hold for scans like those it was trained on.
@@ -74,17 +81,27 @@ def model_card(
         description=description or f"A {'brain-extraction' if heads else 'brain-tumour segmentation'} model.",
         sequences=", ".join(manifest.sequences),
         optional=", ".join(manifest.optional) or "none",
-        regions=", ".join(manifest.regions),
+        outputs=outputs_text(manifest),
         grid=grid_text(manifest),
         input=HEAD if heads else BRAIN_ALONE.format(n4=n4_text(manifest)),
         licence=manifest.licence,
         data=f"{data}\n\n" if data else "",
         training=table([{"setting": key, "value": value} for key, value in training.items()]),
         basis=basis_text(training, rows, heads=heads),
+        measure=QUBIQ if manifest.target == RATERS else AT_HALF,
         cross_validation=table(rows),
         tuning=tuning_text(manifest.cross_validation),
+        calibration=calibration_text(manifest.cross_validation),
         missing=missing_text(missing),
     )
+
+
+def outputs_text(manifest: Manifest) -> str:
+    """Say what the network gives."""
+    regions = ", ".join(manifest.regions)
+    if manifest.target == RATERS:
+        return AGREEMENT.format(raters=len(manifest.labels), regions=regions)
+    return f"{regions}, each a probability of its own"
 
 
 def grid_text(manifest: Manifest) -> str:
@@ -129,6 +146,15 @@ def tuning_text(figures: Mapping[str, Any]) -> str:
     rule = ", ".join(f"{key} {value}" for key, value in tuned["enhancing"].items())
     text = f"Tuned on the same out-of-fold predictions ({rule}):\n\n{table(rows)}\n"
     return f"{text}\n{HONEST if tuned['honest'] else FLATTERED}\n\n"
+
+
+def calibration_text(figures: Mapping[str, Any]) -> str:
+    """Say what the temperatures bring; empty where none was fitted."""
+    fitted = figures.get("calibration")
+    if not fitted:
+        return ""
+    rows = [{"region": region, **values} for region, values in fitted.items()]
+    return f"{CALIBRATED}\n\n{table(rows)}\n\n"
 
 
 def missing_text(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 from gliaflow.config.mistakes import listing
 from gliaflow.config.session import Session
 from gliaflow.errors import ConfigError
-from gliaflow.nnunet.targets import BRAIN
+from gliaflow.nnunet.targets import BRAIN, RATERS
+from gliaflow.raters.files import number_of_raters
 
 NIFTI = (".nii", ".nii.gz")
 
@@ -16,6 +17,8 @@ def training_sessions(
     sessions: Iterable[Session], train: Mapping[str, Any]
 ) -> tuple[list[Session], list[str]]:
     """Choose the sessions with a label and enough sequences; for brain extraction, whole heads with a mask.
+
+    For the target ``raters`` the label maps of several raters stand for the label.
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ def training_sessions(
     Raises
     ------
     ConfigError
-        A cohort is in no sheet, or no session is left.
+        A cohort is in no sheet, no session is left, or not all have the same number of raters.
     """
     sessions = list(sessions)
     wanted = set(train["cohorts"] or {entry.cohort for entry in sessions})
@@ -58,8 +61,8 @@ def is_ready(session: Session, train: Mapping[str, Any], n4: Mapping[str, str]) 
     Returns
     -------
     bool
-        For tumours: stripped NIfTI scans on the atlas grid to which no N4 is applied. For the brain: NIfTI
-        scans on the grid of the brain mask.
+        For tumours and raters: stripped NIfTI scans on the atlas grid to which no N4 is applied. For the
+        brain: NIfTI scans on the grid of the brain mask.
     """
     if train["target"] == BRAIN:
         shared = session.registered != "none" or len(session.expected) == 1
@@ -80,9 +83,11 @@ def _heads(sessions: Iterable[Session]) -> list[Session]:
 
 
 def _labelled(sessions: Iterable[Session], train: Mapping[str, Any]) -> tuple[list[Session], list[str]]:
-    labelled = [entry for entry in sessions if entry.label]
+    column = "raters" if train["target"] == RATERS else "label"
+    labelled = [entry for entry in sessions if getattr(entry, column)]
     if not labelled:
-        raise ConfigError("no session has a label; fill the column label of the sample sheet")
+        wanted = "raters" if column == "raters" else "a label"
+        raise ConfigError(f"no session has {wanted}; fill the column {column} of the sample sheet")
     chosen = [entry for entry in labelled if _enough(entry, train)]
     left = [
         f"{'/'.join(entry.key)} has {listing(entry.expected, 'and')} only"
@@ -92,6 +97,8 @@ def _labelled(sessions: Iterable[Session], train: Mapping[str, Any]) -> tuple[li
     if not chosen:
         needs = listing(train["sequences"], "and")
         raise ConfigError(f"config, train.sequences: no labelled session has {needs}; {left[0]}")
+    if column == "raters":
+        number_of_raters(chosen)
     return chosen, left
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from gliaflow.errors import ImageError
 from gliaflow.images import Array, data_of, read_image, same_grid, write_image
 from gliaflow.labels import REGIONS, region_labels
+from gliaflow.nnunet.regions import agreement_labels
 from gliaflow.nnunet.targets import BRAIN, inside_region, region_values, target_of
 from gliaflow.sidecar import write_json
 
@@ -40,6 +41,8 @@ class Case:
         The label map, and the brain that predictions are kept to; no mask for brain extraction.
     fold
         That it is left out of.
+    raters
+        How many raters the label map counts; 0 where it holds values of resources/labels.tsv.
     """
 
     name: str
@@ -47,10 +50,11 @@ class Case:
     label: Path
     mask: Path | None
     fold: int
+    raters: int = 0
 
 
 def case_of(values: Mapping[str, Any]) -> Case:
-    """Make a case of plain values: ``name``, ``images``, ``label``, ``mask`` and ``fold``.
+    """Make a case of plain values: ``name``, ``images``, ``label``, ``mask``, ``fold``, perhaps ``raters``.
 
     Where ``taken`` names the case's folder of `gliaflow.train.take`, an image that was written there again
     stands for the one that the sheet names.
@@ -60,7 +64,8 @@ def case_of(values: Mapping[str, Any]) -> Case:
         again = {sequence: Path(taken, f"{sequence}.nii.gz") for sequence in images}
         images |= {sequence: path for sequence, path in again.items() if path.exists()}
     mask = Path(values["mask"]) if values["mask"] else None
-    return Case(values["name"], images, Path(values["label"]), mask, int(values["fold"]))
+    raters = int(values.get("raters", 0))
+    return Case(values["name"], images, Path(values["label"]), mask, int(values["fold"]), raters)
 
 
 def write_dataset(
@@ -73,11 +78,12 @@ def write_dataset(
     folder
         ``Dataset001_<name>``; made.
     cases
-        Every one of them; where a sequence is missing, all of them on one grid.
+        Every one of them; where a sequence is missing, all of them on one grid. All have the same number of
+        raters.
     sequences
         The channels, in this order; for one that a session lacks, an image of zeros stands in.
     regions
-        What the network is to find, in the order of its outputs.
+        What the network is to find, in the order of its outputs; the one that raters mark.
 
     Raises
     ------
@@ -88,7 +94,8 @@ def write_dataset(
     target = target_of(regions)
     marked = [_write_label(folder / "labelsTr" / f"{case.name}.nii.gz", case, target) for case in cases]
     if not any(marked):
-        where = "brain_mask" if target == BRAIN else "label, and at labels in the config"
+        column = "raters" if cases[0].raters else "label"
+        where = "brain_mask" if target == BRAIN else f"{column}, and at labels in the config"
         raise ImageError(f"no label marks a {target}; look at the column {where}")
     _write_missing(folder / MISSING, cases, sequences)
     write_json(folder / "dataset.json", _description(folder, cases, sequences, regions))
@@ -119,7 +126,8 @@ def _write_label(path: Path, case: Case, target: str) -> bool:
     if not same_grid(label, image):
         raise ImageError(f"{case.label}: lies on another grid than the images of {case.name}")
     values = data_of(label, np.uint8)
-    marked: Array = np.where(inside_region(values, BRAIN if target == BRAIN else "WT"), values, 0)
+    wanted = values > 0 if case.raters else inside_region(values, BRAIN if target == BRAIN else "WT")
+    marked: Array = np.where(wanted, values, 0)
     write_image(path, marked, label.affine, np.uint8)
     if not marked.any():
         logger.warning("%s: the label marks no %s; it is taken for an image without one", case.name, target)
@@ -139,16 +147,22 @@ def _description(
         paths = [case.images.get(sequence, folder / MISSING) for sequence in sequences]
         return [os.path.relpath(path, folder) for path in paths]
 
-    named = {region: list(region_values(region)) for region in regions}
     return {
         "channel_names": {str(k): sequence for k, sequence in enumerate(sequences)},
-        "labels": {"background": 0, **named},
-        "regions_class_order": [_paint_value(region, regions) for region in regions],
+        **(agreement_labels(regions[0], cases[0].raters) if cases[0].raters else _region_classes(regions)),
         "numTraining": len(cases),
         "file_ending": ".nii.gz",
         "dataset": {
             case.name: {"images": images_of(case), "label": f"labelsTr/{case.name}.nii.gz"} for case in cases
         },
+    }
+
+
+def _region_classes(regions: Sequence[str]) -> dict[str, Any]:
+    named = {region: list(region_values(region)) for region in regions}
+    return {
+        "labels": {"background": 0, **named},
+        "regions_class_order": [_paint_value(region, regions) for region in regions],
     }
 
 

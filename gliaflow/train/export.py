@@ -16,7 +16,8 @@ from gliaflow.images import write_bytes
 from gliaflow.nnunet.layout import FINAL
 from gliaflow.nnunet.manifest import Manifest, label_names
 from gliaflow.nnunet.package import write_package
-from gliaflow.nnunet.targets import BRAIN, target_of
+from gliaflow.nnunet.regions import AGREEMENT
+from gliaflow.nnunet.targets import BRAIN
 from gliaflow.sidecar import software_versions
 from gliaflow.train.card import model_card
 from gliaflow.train.fold import CONFIGURATION, read_json, read_plans
@@ -101,12 +102,13 @@ def manifest_of(
     trained: Trained, model: Mapping[str, Any], recipe: Mapping[str, Any], atlas: str, n4: Mapping[str, str]
 ) -> Manifest:
     """Say what the package is."""
-    plans, _ = read_plans(trained.preprocessed)
+    plans, dataset = read_plans(trained.preprocessed)
     tuned = read_json(trained.postprocess)
     sessions = pd.read_csv(trained.sessions, sep="\t", dtype=str, keep_default_na=False)
     sequences = tuple(recipe["sequences"])
     spacing = plans["configurations"][CONFIGURATION]["spacing"]
-    selection, target = read_json(trained.selection), target_of(recipe["regions"])
+    selection, target = read_json(trained.selection), recipe["target"]
+    counted = {"raters": dataset[AGREEMENT]["raters"]} if AGREEMENT in dataset else {}
     held_out = sessions[sessions["fold"].isin(list(selection))]
     training = {
         "data": model["data"],
@@ -115,6 +117,7 @@ def manifest_of(
         "sites": int(sessions["site"].nunique()),
         "sessions_held_out": len(held_out),
         "losses": selection,
+        **counted,
         **recipe,
         "patch_size": plans["configurations"][CONFIGURATION]["patch_size"],
         "software": software_versions("nnunetv2", "torch"),
@@ -124,15 +127,20 @@ def manifest_of(
         sequences=sequences,
         optional=optional_sequences(recipe),
         regions=tuple(recipe["regions"]),
-        labels=label_names(target),
+        labels=label_names(target, **counted),
         atlas=atlas,
         spacing_mm=tuple(float(edge) for edge in reversed(spacing)),  # type: ignore[arg-type]
         n4=dict(n4),
         postprocess=tuned["postprocess"],
         training=training,
-        cross_validation={"table": read_rows(trained.cross_validation), "tuning": tuned["tuning"]},
+        cross_validation={
+            "table": read_rows(trained.cross_validation),
+            "tuning": tuned["tuning"],
+            "calibration": tuned.get("calibration", {}),
+        },
         licence=model["licence"],
         target=target,
+        temperature=tuned.get("temperature", {}),
     )
 
 

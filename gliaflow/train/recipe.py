@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from gliaflow.errors import ConfigError
-from gliaflow.nnunet.targets import ANY_SEQUENCE, BRAIN, TUMOUR
+from gliaflow.nnunet.targets import ANY_SEQUENCE, BRAIN, RATERS, TUMOUR
 
 BRAIN_SPACING_MM = 2.0
 
@@ -49,12 +49,15 @@ def training_settings(train: Mapping[str, Any]) -> dict[str, Any]:
     """Return the section ``train`` as its target has it.
 
     For ``brain`` the network takes any one sequence and finds the brain, and there is nothing to leave out or
-    to tune, whatever the section says of it.
+    to tune, whatever the section says of it. For ``raters`` it finds the one region that they mark, and there
+    is nothing to tune either: a threshold of 0.5 stands for half of them.
 
     >>> train = {"target": "brain", "sequences": ["t1c"], "spacing_mm": None}
     >>> [training_settings(train)[key] for key in ("sequences", "regions", "spacing_mm")]
     [['any'], ['brain'], 2.0]
     """
+    if train["target"] == RATERS:
+        return {**train, "regions": [train["rater_region"]], "tuning_trials": 0, "tuning_rule": "none"}
     if train["target"] != BRAIN:
         return dict(train)
     spacing = train["spacing_mm"] or BRAIN_SPACING_MM

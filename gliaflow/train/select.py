@@ -10,7 +10,7 @@ CV_COLUMNS = {
     "loss": "Loss that the network was trained with",
     "region": "Region: WT, TC or ET, or brain",
     "sessions": "Number of sessions; for brain extraction each sequence counts",
-    "dice_mean": "Mean Dice over the sessions, at a threshold of 0.5",
+    "dice_mean": "Mean Dice over the sessions, at a threshold of 0.5; for several raters QUBIQ's",
     "dice_median": "Median Dice",
     "dice_min": "Smallest Dice",
     "selected": "Whether this loss was taken for this fold: yes or no",

@@ -15,6 +15,7 @@ from gliaflow.errors import ImageError
 from gliaflow.images import Array, data_of, read_image, same_grid, write_image
 from gliaflow.labels import convert_labels, whole_values
 from gliaflow.masks import stripped_brain
+from gliaflow.raters.atlas import rater_masks, weighed_agreement
 
 logger = logging.getLogger(__name__)
 Task = TypeVar("Task")
@@ -35,18 +36,34 @@ class ReadySession:
         Its reference segmentation.
     convention
         What the values of the label mean, a key of ``gliaflow.labels.CONVENTIONS``.
+    raters
+        The label maps of several raters, which then stand for the label.
+    region
+        What they are asked for.
+    weights
+        How much each counts, see `gliaflow.raters.weights.rater_weights`.
     """
 
     name: str
     images: Mapping[str, Path]
-    label: Path
+    label: Path | None
     convention: str
+    raters: tuple[Path, ...] = ()
+    region: str = "WT"
+    weights: str = "none"
 
 
 def ready_session(values: Mapping[str, Any]) -> ReadySession:
-    """Make a session of plain values: ``name``, ``images``, ``label`` and ``convention``."""
+    """Make a session of plain values: ``name``, ``images``, ``convention``, and ``label`` or ``raters``.
+
+    With ``raters`` also ``region`` and ``weights``.
+    """
     images = {sequence: Path(path) for sequence, path in values["images"].items()}
-    return ReadySession(values["name"], images, Path(values["label"]), values["convention"])
+    common = values["name"], images
+    if "raters" not in values:
+        return ReadySession(*common, Path(values["label"]), values["convention"])
+    raters = tuple(map(Path, values["raters"]))
+    return ReadySession(*common, None, values["convention"], raters, values["region"], values["weights"])
 
 
 def take_sessions(
@@ -60,9 +77,9 @@ def take_sessions(
         The sheet says of them that they are stripped and registered to the atlas.
     folder
         Gets for each session a folder of its case's name with ``label.nii.gz`` (uint8, values of
-        resources/labels.tsv), ``mask.nii.gz`` (uint8, 1 where the session's reference is not 0 and in the
-        holes there), and ``<sequence>.nii.gz`` (float32, 0 outside the mask) for each scan that cannot be
-        used where it lies.
+        resources/labels.tsv, or numbers of raters), ``mask.nii.gz`` (uint8, 1 where the session's reference
+        is not 0 and in the holes there), and ``<sequence>.nii.gz`` (float32, 0 outside the mask) for each
+        scan that cannot be used where it lies.
     atlas
         RAS+, shape (x, y, z).
     threads
@@ -96,25 +113,42 @@ def take_session(session: ReadySession, folder: Path, atlas: nib.Nifti1Image) ->
         values = data_of(image)
         if files[sequence] is not image or values[~inside].any():
             write_image(folder / f"{sequence}.nii.gz", np.where(inside, values, 0), atlas.affine)
-    write_image(folder / "label.nii.gz", labels_of(session, atlas), atlas.affine, np.uint8)
+    label = (
+        labels_of(session.label, session.convention, atlas) if session.label else agreement_of(session, atlas)
+    )
+    write_image(folder / "label.nii.gz", label, atlas.affine, np.uint8)
 
 
-def labels_of(session: ReadySession, atlas: nib.Nifti1Image) -> Array:
-    """Return a session's label map, uint8 values of resources/labels.tsv, on the atlas grid.
+def agreement_of(session: ReadySession, atlas: nib.Nifti1Image) -> Array:
+    """Return how many of a session's raters mark each voxel, uint8, on the atlas grid.
+
+    Raises
+    ------
+    ImageError
+        A label map lies elsewhere, or holds a value that its convention does not know; names the file.
+    """
+    masks = rater_masks(
+        session.raters, atlas, atlas, None, convention=session.convention, region=session.region
+    )
+    return weighed_agreement(masks, session.weights)[0]
+
+
+def labels_of(path: Path, convention: str, atlas: nib.Nifti1Image) -> Array:
+    """Return a label map, uint8 values of resources/labels.tsv, on the atlas grid.
 
     Raises
     ------
     ImageError
         It lies elsewhere, or holds a value that its convention does not know; names the file.
     """
-    label = on_atlas(read_image(session.label), session.label, atlas, constant_ok=True)
+    label = on_atlas(read_image(path), path, atlas, constant_ok=True)
     given = np.asanyarray(label.dataobj)
     if not np.issubdtype(given.dtype, np.integer):
-        given = whole_values(given, str(session.label))
+        given = whole_values(given, str(path))
     try:
-        return convert_labels(given, session.convention)
+        return convert_labels(given, convention)
     except ImageError as error:
-        raise ImageError(f"{session.label}: {error}; correct labels in the config") from error
+        raise ImageError(f"{path}: {error}; correct labels in the config") from error
 
 
 def on_atlas(

@@ -13,7 +13,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
 from gliaflow.nnunet.weights import read_checkpoint
-from gliaflow.train.losses import LOSSES, Float32
+from gliaflow.train.losses import LABEL_LOSSES, LOSSES, Float32
 from gliaflow.train.recipe import Recipe
 from gliaflow.train.sequence_dropout import SequenceDropout
 
@@ -115,7 +115,8 @@ class FoldTrainer(nnUNetTrainer):
 
     def _build_loss(self) -> nn.Module:
         batch_dice = self.configuration_manager.batch_dice
-        loss = Float32(LOSSES[self.loss_name](self.recipe.topk_percent, batch_dice=batch_dice))
+        losses = LOSSES if self.label_manager.has_regions else LABEL_LOSSES
+        loss = Float32(losses[self.loss_name](self.recipe.topk_percent, batch_dice=batch_dice))
         scales = self._get_deep_supervision_scales()
         weights = np.array([0.5**level for level in range(len(scales))])
         if len(weights) > 1:

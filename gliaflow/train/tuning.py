@@ -8,12 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from gliaflow.images import data_of, read_image, spacing_of
+from gliaflow.images import Array, data_of, read_image, spacing_of
+from gliaflow.labels import region_mask
 from gliaflow.train.counts import CaseCounts, count_case
 from gliaflow.train.dataset import Case
 from gliaflow.train.fold import read_json
 from gliaflow.train.tune import Tuned, tune
+from gliaflow.uncertainty.counts import level_counts, region_of_interest
+from gliaflow.uncertainty.temperature import can_recalibrate, recalibrate, recalibration_rows
 
+WHOLE = "WT"
+HALF = 128
+"""The first value of a quantised map that stands for 0.5 and more."""
 logger = logging.getLogger(__name__)
 
 
@@ -44,16 +50,64 @@ def tuning_record(
     -------
     dict
         ``postprocess``: settings for `gliaflow.fuse.postprocess.post_settings`; ``tuning``: everything that
-        the search found.
+        the search found; ``temperature`` and ``calibration`` by `calibrate`.
     """
-    if trials == 0:
-        return {"postprocess": {}, "tuning": {}}
     chosen = read_json(Path(selection))
     folders = {int(fold): Path(out_of_fold.format(loss=loss, fold=fold)) for fold, loss in chosen.items()}
+    calibrated = calibrate(cases, folders, regions)
+    if trials == 0:
+        return {"postprocess": {}, "tuning": {}, **calibrated}
     counts = [counts_of(case, folders[case.fold], regions) for case in cases]
     tuned = tune(counts, regions, rule=rule, trials=trials, seed=seed, progress=logger.info)
     used = borne_out(tuned)
-    return {"postprocess": settings_of(tuned, used), "tuning": {**asdict(tuned), "used": used}}
+    return {"postprocess": settings_of(tuned, used), "tuning": {**asdict(tuned), "used": used}, **calibrated}
+
+
+def calibrate(
+    cases: Sequence[Case], folders: Mapping[int, Path], regions: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Fit a temperature for each region, on what was predicted in and around the tumours of the cases.
+
+    Parameters
+    ----------
+    cases
+        The sessions of the folds that networks were trained for; brains and agreements of raters, which have
+        no such regions, are left alone.
+    folders
+        Of the predictions of each fold.
+    regions
+        The channels of the predictions, ``WT`` among them.
+
+    Returns
+    -------
+    dict
+        ``temperature``: a number by region; ``calibration``: by region the figures before and after. A region
+        that is missing in too many cases has neither.
+    """
+    folds: dict[str, dict[Any, Array]] = {}
+    for case in cases if WHOLE in regions else ():
+        if case.mask is None or case.raters:
+            continue
+        for region, counts in level_counts_of(case, folders[case.fold], regions).items():
+            by_fold = folds.setdefault(region, {})
+            by_fold[case.fold] = by_fold.get(case.fold, 0) + counts
+    fitted = {region: recalibrate(by_fold) for region, by_fold in folds.items() if can_recalibrate(by_fold)}
+    rows = recalibration_rows(fitted)
+    return {
+        "temperature": {str(row["region"]): row["temperature"] for row in rows},
+        "calibration": {str(row.pop("region")): row for row in rows},
+    }
+
+
+def level_counts_of(case: Case, folder: Path, regions: Sequence[str]) -> dict[str, Array]:
+    """Count the voxels in and around a session's tumour by probability and truth, region by region."""
+    label = read_image(case.label)
+    truth = data_of(label, np.uint8)
+    levels = data_of(read_image(folder / f"{case.name}_probseg.nii.gz"), np.uint8)
+    brain = np.ones(truth.shape, dtype=bool) if case.mask is None else data_of(read_image(case.mask)) > 0
+    found = levels[..., list(regions).index(WHOLE)] >= HALF
+    interest = region_of_interest(region_mask(truth, WHOLE), found, brain, spacing_of(label))
+    return {r: level_counts(levels[..., k], region_mask(truth, r), interest) for k, r in enumerate(regions)}
 
 
 def borne_out(tuned: Tuned) -> dict[str, bool]:

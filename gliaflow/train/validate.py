@@ -10,11 +10,13 @@ import nibabel as nib
 import numpy as np
 
 from gliaflow.evaluate.overlap import dice
+from gliaflow.evaluate.qubiq import qubiq_dice
 from gliaflow.fuse.mean import mean_probability
 from gliaflow.images import Array, data_of, read_image, spacing_of, write_image
 from gliaflow.nnunet.environment import prepare_nnunet
 from gliaflow.nnunet.regions import region_map, to_regions
 from gliaflow.nnunet.targets import inside_region
+from gliaflow.raters.agreement import agreement_share
 from gliaflow.segment.segmenters import dequantise, present, quantise
 from gliaflow.train.dataset import Case
 from gliaflow.train.fold import CONFIGURATION, read_plans
@@ -25,7 +27,8 @@ SCORE_COLUMNS = {
     "loss": "Loss that the network was trained with",
     "missing": "Sequence that was taken away for this score; empty for none",
     "region": "Region: WT, TC or ET, or brain",
-    "dice": "Dice with the reference at a threshold of 0.5; 1 where both are empty",
+    "dice": "Dice with the reference at a threshold of 0.5; for several raters the mean over thresholds of "
+    "0.1 to 0.9 (QUBIQ); 1 where both are empty",
     "predicted_ml": "Volume of the prediction in ml",
     "reference_ml": "Volume of the reference in ml",
 }
@@ -147,16 +150,25 @@ class FoldNetwork:
 
 
 def scores(probability: Array, case: Case, regions: Sequence[str]) -> list[dict[str, Any]]:
-    """Return Dice and volumes of each region of a prediction, at a threshold of 0.5."""
+    """Return Dice and volumes of each region of a prediction, at a threshold of 0.5.
+
+    Where the label map counts raters the Dice is that of QUBIQ, and 0.5 stands for half of the raters.
+    """
     label = read_image(case.label)
     reference, voxel_ml = data_of(label, np.uint8), float(np.prod(spacing_of(label))) / 1000
     rows = []
     for k, region in enumerate(regions):
-        found, true = dequantise(probability[..., k]) >= 0.5, inside_region(reference, region)
+        predicted = dequantise(probability[..., k])
+        if case.raters:
+            share = agreement_share(reference, case.raters)
+            found, true, overlap = predicted >= 0.5, share >= 0.5, qubiq_dice(share, predicted)
+        else:
+            found, true = predicted >= 0.5, inside_region(reference, region)
+            overlap = dice(found, true)
         rows.append(
             {
                 "region": region,
-                "dice": round(dice(found, true), 4),
+                "dice": round(overlap, 4),
                 "predicted_ml": round(float(found.sum()) * voxel_ml, 3),
                 "reference_ml": round(float(true.sum()) * voxel_ml, 3),
             }

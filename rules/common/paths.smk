@@ -84,10 +84,16 @@ TO_REF = transform("{sequence}", "ref")
 TO_FIRST = transform("ref", "first")
 TO_ATLAS = transform("ref", ATLAS)
 MEMBERS = seg("members", space=ATLAS, model="{model}")
+EXTERNAL = seg("members", space=ATLAS, source="{external}")
 BATCH = "results/{cohort}/members/{model}_batch-{batch}"
 PROBABILITY = seg("probseg.nii.gz", space=ATLAS)
+CALIBRATED = seg("probseg.nii.gz", space=ATLAS, desc="calibrated")
 LABELS_ATLAS = seg("dseg.nii.gz", space=ATLAS)
 LABELS_REF = seg("dseg.nii.gz", space="ref")
+UNSURE_ATLAS = seg("uncertainty.nii.gz", space=ATLAS)
+UNSURE_REF = seg("uncertainty.nii.gz", space="ref")
+UNCERTAINTY_MAPS = [seg("uncertainty.nii.gz", space=ATLAS, desc=name.replace("_", "")) for name in LARGEST]
+UNCERTAINTY_NUMBERS = seg("uncertainty.json", desc="members")
 ATLAS_BRAIN = f"resources/atlas/{ATLAS}_T1w.nii.gz"
 ATLAS_MASK = f"resources/atlas/{ATLAS}_desc-brain_mask.nii.gz"
 FIELD = anat("xfm.nii.gz", desc="syn", **{"from": "ref", "to": "first", "mode": "image"})

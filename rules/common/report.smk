@@ -11,7 +11,7 @@ def picture(name, caption, category):
 
 def labels_if_segmented(wildcards):
     """The label map, where a model takes the session: pictures go through the tumour."""
-    return [fill(LABELS_REF, wildcards)] if model_of(session_of(wildcards)) else []
+    return [fill(LABELS_REF, wildcards)] if sources_of(session_of(wildcards)) else []
 
 
 def shown_sequences(wildcards):

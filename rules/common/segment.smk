@@ -73,12 +73,11 @@ def batch_numbers(cohort, model):
     return {entry.key: number for number, those in enumerate(batches(cohort, model)) for entry in those}
 
 
-def batch_of(entry):
+def batch_of(entry, model):
     """The folder that a session's members share with those of others, or None where it has one of its own.
 
     A session that failed in a shared job is tried again by itself.
     """
-    model = model_of(entry)
     if SHARED == 1 or model.kind != "nnunet":
         return None
     number = batch_numbers(entry.cohort, model.name)[entry.key]
@@ -90,8 +89,8 @@ def batch_of(entry):
 @cache
 def batches(cohort, model):
     """The sessions of a cohort that a model takes, by the jobs that share its loading."""
-    takers = [e for e in SESSIONS.values() if e.cohort == cohort and model_of(e)]
-    of_model = [e for e in takers if model_of(e).name == model]
+    sessions = [entry for entry in SESSIONS.values() if entry.cohort == cohort]
+    of_model = [entry for entry in sessions if model in {m.name for m in models_of(entry)}]
     return [of_model[start : start + SHARED] for start in range(0, len(of_model), SHARED)]
 
 
@@ -130,40 +129,89 @@ def batch_tasks(wildcards):
     ]
 
 
+def models_of(entry):
+    """The models that segment a session: the first that takes it, or in an ensemble every one."""
+    return choose_models(CANDIDATES, set(entry.expected), ensemble=config["segment"]["ensemble"])
+
+
+def sources_of(entry):
+    """What is fused into a session's segmentation: models, then external label maps."""
+    return [*models_of(entry), *EXTERNAL_MAPS]
+
+
 def members_of(wildcards):
-    """The members of the session's model: a folder of its own, or that of the job which it shares."""
+    """The members of a session's sources: each a folder of its own, or that of the job which it shares."""
     entry = session_of(wildcards)
-    return batch_of(entry) or fill(MEMBERS, wildcards, model=model_of(entry).name)
+    models = [batch_of(entry, m) or fill(MEMBERS, wildcards, model=m.name) for m in models_of(entry)]
+    return models + [fill(EXTERNAL, wildcards, external=origin.name) for origin in EXTERNAL_MAPS]
 
 
-def within_members(wildcards):
-    """Where a session's members lie within what `members_of` names."""
-    return fill(SHARED_NAME, wildcards) if batch_of(session_of(wildcards)) else ""
+def sources_within(wildcards):
+    """The sources of a session as plain values: name, regions, and where they lie within `members_of`."""
+    entry = session_of(wildcards)
+    shared = [bool(batch_of(entry, model)) for model in models_of(entry)] + [False] * len(EXTERNAL_MAPS)
+    return [
+        {
+            "name": source.name,
+            "regions": list(source.regions),
+            "within": fill(SHARED_NAME, wildcards) if within else "",
+        }
+        for source, within in zip(sources_of(entry), shared)
+    ]
 
 
 def model_facts(wildcards):
-    """What the outputs say of the model."""
+    """What the outputs say of the models; of a single one as such, of several in a list."""
     entry = session_of(wildcards)
-    model = model_of(entry)
+    facts = [facts_of(source, entry) for source in sources_of(entry)]
+    if len(facts) == 1:
+        return facts[0]
+    return {"Model": "+".join(fact["Model"] for fact in facts), "Models": facts}
+
+
+def facts_of(source, entry):
+    """What the outputs say of a model, or of an external label map."""
+    if source in EXTERNAL_MAPS:
+        return {"Model": source.name, "External": {"values": source.labels, "space": source.space}}
     return {
-        "Model": model.name,
-        "ModelSha256": model.sha256,
-        "ModelSettings": settings_of(model.kind),
-        "Sequences": [s for s in model.sequences if s in entry.expected],
-        "MissingSequences": [s for s in model.sequences if s not in entry.expected],
+        "Model": source.name,
+        "ModelSha256": source.sha256,
+        "ModelSettings": settings_of(source.kind),
+        "Sequences": [s for s in source.sequences if s in entry.expected],
+        "MissingSequences": [s for s in source.sequences if s not in entry.expected],
     }
 
 
 def model_about(wildcards):
     """What the label maps say besides: words, for whose change no session is segmented again."""
-    model = model_of(session_of(wildcards))
-    return {"ModelDescription": model.description, "Licence": model.licence}
+    models = models_of(session_of(wildcards))
+    if len(models) == 1:
+        return {"ModelDescription": models[0].description, "Licence": models[0].licence}
+    return {"Licence": {model.name: model.licence for model in models}}
 
 
 def model_regions(wildcards):
-    return list(model_of(session_of(wildcards)).regions)
+    """The regions that any source of a session determines."""
+    found = {region for source in sources_of(session_of(wildcards)) for region in source.regions}
+    return [region for region in ("WT", "TC", "ET") if region in found]
 
 
 def postprocess_layers(wildcards):
-    """Post-processing by the model table, and by the config, which goes before."""
-    return [model_of(session_of(wildcards)).postprocess, config["segment"]["postprocess"]]
+    """Post-processing by the table of a single model, and by the config, which goes before."""
+    sources = sources_of(session_of(wildcards))
+    single = [sources[0].postprocess] if len(sources) == 1 and sources[0] not in EXTERNAL_MAPS else []
+    return [*single, config["segment"]["postprocess"]]
+
+
+def external_named(wildcards):
+    return next(origin for origin in EXTERNAL_MAPS if origin.name == wildcards.external)
+
+
+def external_file(wildcards):
+    return made_or_given(find_path(external_named(wildcards).file(session_of(wildcards))))
+
+
+def external_grid(wildcards):
+    """The image on whose grid an external label map lies."""
+    pattern = BRAIN_ATLAS if external_named(wildcards).space == "atlas" else NATIVE
+    return fill(pattern, wildcards, sequence=reference(wildcards))

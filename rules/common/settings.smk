@@ -6,10 +6,11 @@ from pathlib import Path
 from snakebids import bids, set_bids_spec
 from snakemake.exceptions import WorkflowError
 
+from gliaflow.config.external import check_external_files, check_fusion, external_maps
 from gliaflow.config.models import (
     SHIPPED_TABLE,
     brain_model,
-    choose_model,
+    choose_models,
     read_models,
     with_brains_of,
 )
@@ -30,6 +31,7 @@ from gliaflow.segment.names import FAILED
 from gliaflow.train.cohort import training_sessions
 from gliaflow.train.recipe import optional_sequences, recipe_keys
 from gliaflow.train.splits import make_folds
+from gliaflow.uncertainty.names import LARGEST
 
 set_bids_spec("v0_11_0")
 
@@ -57,6 +59,7 @@ wildcard_constraints:
     sequence="|".join(CHANNELS),
     atlas="[A-Za-z0-9]+",
     model="[A-Za-z0-9]+",
+    external="[A-Za-z0-9]+",
     batch="[0-9]+",
     fold="[0-9]+",
     loss="[a-z_]+",
@@ -91,26 +94,32 @@ def read_config():
         shipped = read_models(SHIPPED_TABLE, check_paths=False)
         models = with_brains_of(read_models(find_path(settings["models"])), shipped)
         candidates = candidate_models(models, settings)
+        external = external_maps(settings, models)
         check_files(settings)
         sheets = [find_path(sheet) for sheet in settings["samples"]]
         sessions = read_samples(sheets, settings, produced=made_here, check_paths=workflow.is_main_process)
         table = settings["participants"]
         participants = read_participants(find_path(table), sessions) if table else ()
         check_label_cohorts(settings["labels"], sessions)
-        check_segmentation(settings, models, candidates, sessions)
+        check_segmentation(settings, models, candidates, sessions, external)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
-    return settings, models, candidates, {entry.key: entry for entry in sessions}, participants
+    return settings, models, candidates, external, {entry.key: entry for entry in sessions}, participants
 
 
-def check_segmentation(settings, models, candidates, sessions):
+def check_segmentation(settings, models, candidates, sessions, external):
     """Stop where a model does not fit, or where the config names models and a session suits none of them."""
-    chosen = [choose_model(candidates, set(entry.expected)) for entry in sessions]
-    used = {model.name: model for model in chosen if model}.values()
+    used = used_models(settings, candidates, sessions)
     check_models(used, settings, check_files=workflow.is_main_process)
-    if not settings["segment"]["models"] and workflow.is_main_process:
+    sources = [*used, *external]
+    check_fusion(
+        settings, [source.name for source in sources], {r for source in sources for r in source.regions}
+    )
+    if workflow.is_main_process:
+        check_external_files(external, sessions, find_path, made_here)
+    if settings["segment"]["models"] is None and workflow.is_main_process:
         tell_passed_over(settings, models, sessions)
-    left = unsegmented(sessions, candidates)
+    left = [] if external else unsegmented(sessions, candidates)
     if settings["segment"]["models"] and left:
         advice = "list a model that takes them, take the rows out, or set segment.models to null to preprocess them only"
         raise ConfigError("\n".join(["no model of segment.models takes these sessions:", *left, advice]))
@@ -118,6 +127,13 @@ def check_segmentation(settings, models, candidates, sessions):
         logging.getLogger("snakemake").warning(
             "\n".join(["No model takes these sessions; they are preprocessed, not segmented:", *left])
         )
+
+
+def used_models(settings, candidates, sessions):
+    """Every model that segments a session."""
+    ensemble = settings["segment"]["ensemble"]
+    chosen = [choose_models(candidates, set(entry.expected), ensemble=ensemble) for entry in sessions]
+    return list({model.name: model for models in chosen for model in models}.values())
 
 
 def tell_passed_over(settings, models, sessions):
@@ -130,7 +146,7 @@ def tell_passed_over(settings, models, sessions):
         )
 
 
-config, MODELS, CANDIDATES, SESSIONS, PARTICIPANTS = read_config()
+config, MODELS, CANDIDATES, EXTERNAL_MAPS, SESSIONS, PARTICIPANTS = read_config()
 ATLAS = config["atlas"]["name"]
 
 
@@ -168,8 +184,3 @@ def is_first(wildcards):
 def reference(wildcards):
     """The sequence whose grid is the session's `ref` space."""
     return session_of(wildcards).reference
-
-
-def model_of(entry):
-    """The first listed model whose sequences a session has, or None."""
-    return choose_model(CANDIDATES, set(entry.expected))

@@ -2,7 +2,7 @@ def deformable(entry):
     """Whether a later session is also registered deformably: both it and the first need a segmentation."""
     first = FIRST[entry.cohort, entry.subject]
     wanted = config["preprocess"]["longitudinal"] == "syn" and first is not entry
-    return wanted and bool(model_of(entry) and model_of(first))
+    return wanted and bool(sources_of(entry) and sources_of(first))
 
 
 def session_outputs(entry):
@@ -14,12 +14,15 @@ def session_outputs(entry):
         anat("{sequence}.nii.gz", space=ATLAS, desc="norm"),
     ]
     per_session = [qc("registration.png"), qc("brainmask.png")]
-    if model_of(entry):
+    if sources_of(entry):
         per_session += [
             seg("dseg.nii.gz", space="ref"),
             seg("volumes.tsv"),
+            seg("uncertainty.tsv"),
             qc("segmentation.png"),
+            qc("uncertainty.png"),
         ]
+    per_session += rater_outputs(entry)
     if deformable(entry):
         per_session.append(FIELD)
     return [pattern.format(**wildcards) for pattern in per_session] + [
@@ -29,11 +32,17 @@ def session_outputs(entry):
     ]
 
 
-def final_outputs():
+def cohort_outputs():
+    """Every file that belongs to a cohort rather than to a session."""
     cohorts = sorted({entry.cohort for entry in SESSIONS.values()})
+    evaluated = {entry.cohort for entry in SESSIONS.values() if is_evaluated(entry)}
     return [f"results/{cohort}/dataset_description.json" for cohort in cohorts] + [
-        path for entry in SESSIONS.values() for path in session_outputs(entry)
+        path.format(cohort=cohort) for cohort in cohorts if cohort in evaluated for path in COHORT_SCORES
     ]
+
+
+def final_outputs():
+    return cohort_outputs() + [path for entry in SESSIONS.values() for path in session_outputs(entry)]
 
 
 def pictures_there():

@@ -38,6 +38,8 @@ LEARNING = (
     "learning_rate",
     "augmentation",
 )
+# What the package says besides of a training on several raters.
+RATED = ("rater_weights",) if TRAIN["target"] == "raters" else ()
 
 
 try:
@@ -89,14 +91,22 @@ def cases_of(entry):
     known = {**names, "site": sites()[entry.cohort, entry.subject], "name": "_".join(names.values())}
     if TRAIN["target"] == "brain":
         return [{**known, **head_files(f"{known['name']}_{s}")} for s in entry.expected]
+    if TRAIN["target"] == "raters":
+        known["raters"] = training_raters()
     sequences = [s for s in TRAIN["sequences"] if s in entry.expected]
     if is_taken(entry):
         images = {s: str(entry.sources[s]) for s in sequences}
         return [{**known, "images": images, **taken_files(known["name"], "label", "mask")}]
     images = {s: IN_ATLAS.format(**names, sequence=s) for s in sequences}
-    return [
-        {**known, "images": images, "label": REFERENCE.format(**names), "mask": BRAIN_ATLAS.format(**names)}
-    ]
+    return [{**known, "images": images, "label": label_path(names), "mask": BRAIN_ATLAS.format(**names)}]
+
+
+def label_path(names):
+    """What a session that the rules prepare is trained on: its reference, or the agreement of its raters."""
+    if TRAIN["target"] == "raters":
+        weights = RATER_WEIGHTS[TRAIN["rater_weights"]]
+        return AGREEMENT.format(**names, region=TRAIN["rater_region"], weights=weights)
+    return REFERENCE.format(**names)
 
 
 def head_files(name):
@@ -124,12 +134,16 @@ def take_tasks(wildcards):
         {
             "name": case["name"],
             "images": case["images"],
-            "label": str(SESSIONS[case["cohort"], case["subject"], case["session"]].label),
+            **label_task(SESSIONS[case["cohort"], case["subject"], case["session"]]),
             "convention": label_values(SimpleNamespace(cohort=case["cohort"])),
         }
         for case in training_cases()
         if "taken" in case
     ]
+
+
+def label_task(entry):
+    return rater_task(entry) if TRAIN["target"] == "raters" else {"label": str(entry.label)}
 
 
 def head_task(entry, sequence):
@@ -146,7 +160,11 @@ def take_files(wildcards):
     paths = [
         path
         for task in tasks
-        for path in (*task.get("images", {}).values(), *(task.get(key) for key in ("image", "mask", "label")))
+        for path in (
+            *task.get("images", {}).values(),
+            *(task.get(key) for key in ("image", "mask", "label")),
+            *task.get("raters", ()),
+        )
         if path
     ]
     return list(dict.fromkeys(paths))

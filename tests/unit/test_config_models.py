@@ -9,7 +9,7 @@ import yaml
 from gliaflow.config.models import (
     ModelTable,
     brain_model,
-    choose_model,
+    choose_models,
     named_models,
     read_models,
     with_brains_of,
@@ -102,8 +102,15 @@ def test_the_first_model_whose_sequences_are_there(
     needs = {"four": ["t1n", "t1c", "t2w", "t2f"], "two": ["t1c", "t2f"], "flair": ["t2f"]}
     models = read_models(table(tmp_path, *({"name": n, "sequences": s} for n, s in needs.items())))
     candidates = named_models(models, preferred) if preferred else models.segmentation
-    chosen = choose_model(candidates, sequences)
-    assert (chosen.name if chosen else None) == name
+    chosen = choose_models(candidates, sequences)
+    assert [model.name for model in chosen] == [name] * bool(name)
+
+
+def test_in_an_ensemble_every_model_whose_sequences_are_there(tmp_path: Path) -> None:
+    needs = {"four": ["t1n", "t1c", "t2w", "t2f"], "two": ["t1c", "t2f"], "flair": ["t2f"]}
+    models = read_models(table(tmp_path, *({"name": n, "sequences": s} for n, s in needs.items())))
+    chosen = choose_models(models.segmentation, {"t1c", "t2f"}, ensemble=True)
+    assert [model.name for model in chosen] == ["two", "flair"]
 
 
 def test_a_preferred_model_that_is_not_there(tmp_path: Path) -> None:

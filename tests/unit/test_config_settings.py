@@ -175,7 +175,7 @@ WRONG = {
     "not-finite": ({"convert": {"max_slice_gap": float("nan")}}, "max_slice_gap: NaN: is not a number"),
     "choice": (
         {"fuse": {"method": "stapel"}},
-        "config, fuse.method: 'stapel': is not one of mean or logit_mean; write mean or logit_mean",
+        "config, fuse.method: 'stapel': is not one of mean, logit_mean, weighted_mean",
     ),
     "choice-or-null": (
         {"segment": {"postprocess": {"enhancing": {"rule": "drop"}}}},

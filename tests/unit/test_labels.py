@@ -69,9 +69,12 @@ def test_a_region_that_is_absent_keeps_the_label_around_it(whole, other):
     np.testing.assert_array_equal(enhancing_only, np.where(whole & other, 3, np.where(whole, 2, 0)))
 
 
-def test_without_a_whole_tumour_there_is_no_label_map():
-    with pytest.raises(KeyError, match="WT"):
-        encode({"TC": np.ones((2, 2, 2), dtype=bool)})
+@pytest.mark.parametrize(
+    ("regions", "values"), [(["TC"], [0, 1, 1]), (["ET"], [0, 3, 3]), (["TC", "ET"], [0, 1, 3])]
+)
+def test_without_a_whole_tumour_its_parts_are_all_that_is_known(regions, values):
+    masks = {"TC": np.array([False, True, True]), "ET": np.array([False, regions == ["ET"], True])}
+    assert encode({region: masks[region] for region in regions}).tolist() == values
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import nibabel as nib
 import numpy as np
+import pytest
 
 from gliaflow.fuse.postprocess import post_settings
 from gliaflow.images import data_of, read_image, write_image
@@ -12,7 +13,7 @@ from gliaflow.simulate.labelled import CohortPlan, write_cohort
 from gliaflow.simulate.tumours import region_volumes_ml
 from gliaflow.train.dataset import Case
 from gliaflow.train.tune import Tuned
-from gliaflow.train.tuning import borne_out, settings_of, tuning_record
+from gliaflow.train.tuning import borne_out, calibrate, settings_of, tuning_record
 
 BEFORE = {"WT": 0.80, "TC": 0.60, "ET": 0.50}
 AFTER = {"WT": 0.81, "TC": 0.65, "ET": 0.60}
@@ -91,3 +92,36 @@ def test_the_limit_that_was_planted_in_a_generated_cohort_is_found(tmp_path):
     assert PLANTED_ML <= found["limit_ml"] < smallest
     assert record["tuning"]["used"]["ET"]
     assert record["tuning"]["honest"]["ET"] > record["tuning"]["before"]["ET"] + 0.2
+
+
+def test_a_temperature_is_fitted_for_each_region_of_predictions_that_are_too_sure(tmp_path):
+    """Said to be inside with 0.9, voxels are so in three of four; there is no enhancing tumour."""
+    rng, affine, cases = np.random.default_rng(0), np.diag([2.0, 2.0, 2.0, 1.0]), []
+    for k in range(4):
+        inside = rng.random((12, 12, 12)) < 0.75
+        labels = np.where(inside, np.where(rng.random(inside.shape) < 0.5, 1, 2), 0).astype(np.uint8)
+        folder = tmp_path / f"fold_{k % 2}"
+        folder.mkdir(exist_ok=True)
+        probability = np.full((*labels.shape, 3), (0.9, 0.375, 0.1))
+        write_image(folder / f"case{k}_probseg.nii.gz", quantise(probability), affine, np.uint8)
+        write_image(tmp_path / f"label{k}.nii.gz", labels, affine, np.uint8)
+        write_image(tmp_path / f"mask{k}.nii.gz", np.ones(labels.shape), affine, np.uint8)
+        paths = (tmp_path / f"{name}{k}.nii.gz" for name in ("label", "mask"))
+        cases.append(Case(f"case{k}", {}, *paths, k % 2))
+    found = calibrate(cases, {0: tmp_path / "fold_0", 1: tmp_path / "fold_1"}, REGIONS)
+    assert list(found["temperature"]) == ["WT", "TC"]
+    # logit(0.9) over T is logit(0.75)
+    assert found["temperature"]["WT"] == pytest.approx(2.0, abs=0.15)
+    assert found["temperature"]["TC"] == pytest.approx(1.0, abs=0.15)
+    figures = found["calibration"]["WT"]
+    assert figures["cross_fitted"] == 1
+    assert figures["ece_before"] > 0.1
+    assert figures["ece_after"] < 0.03
+
+
+def test_brains_and_agreements_of_raters_have_no_temperature(tmp_path):
+    brain = Case("head", {}, tmp_path / "label.nii.gz", None, 0)
+    rated = Case("rated", {}, tmp_path / "label.nii.gz", tmp_path / "mask.nii.gz", 0, raters=3)
+    nothing = {"temperature": {}, "calibration": {}}
+    assert calibrate([brain], {0: tmp_path}, ["brain"]) == nothing
+    assert calibrate([rated], {0: tmp_path}, ["WT"]) == nothing

@@ -26,7 +26,7 @@ Rows = list[dict[str, str]]
 PER_SEQUENCE = ["convert", "n4", "coregister", "brain_mask_native"]
 PER_SEQUENCE += ["resample_ref", "resample_atlas", "normalise"]
 PER_SESSION = ["brain_mask", "register_atlas", "brain_mask_atlas", "qc_registration", "qc_brain_mask"]
-PER_SEGMENTED = ["segment", "fuse", "labels", "qc_segmentation"]
+PER_SEGMENTED = ["segment", "fuse", "labels", "qc_segmentation", "uncertainty", "review", "qc_uncertainty"]
 NO_MODEL = "No model takes these sessions; they are preprocessed, not segmented:"
 
 
@@ -215,8 +215,9 @@ def test_each_session_is_fused_from_its_own_folder_of_a_shared_job(tmp_path: Pat
     assert sorted(made.values()) == [["sub-00_ses-1", "sub-01_ses-1"], ["sub-01_ses-1"], ["sub-02_ses-1"]]
     for job in (job for job in found if job["rule"] == "fuse"):
         assert job["wildcards"]["cohort"] in job["input"][0]
-        assert job["params"]["within"] in made[job["input"][0]]
-        assert job["wildcards"]["subject"] in job["params"]["within"]
+        (source,) = job["params"]["sources"]
+        assert source["within"] in made[job["input"][0]]
+        assert job["wildcards"]["subject"] in source["within"]
 
 
 def test_the_baseline_shares_no_loading(tmp_path: Path) -> None:
@@ -380,11 +381,13 @@ def test_an_own_atlas_is_read_from_its_path(planned_jobs: list[dict]) -> None:
     assert all("MNI152" not in path for job in planned_jobs for path in job["output"])
 
 
-PICTURES = {"qc_registration", "qc_brain_mask", "qc_segmentation"}
+PICTURES = {"qc_registration", "qc_brain_mask", "qc_segmentation", "qc_uncertainty"}
+REVIEW = {"uncertainty": {"review": {"entropy_above": 0.7}}}
 FILL_HOLES = {"segment": {"postprocess": {"fill_holes": True}}}
 FILES_OF_N4_ON = {
     *("n4", "coregister", "brain_mask", "brain_mask_native", "resample_ref", "register_atlas", "all"),
     *("brain_mask_atlas", "resample_atlas", "normalise", "segment", "fuse", "labels"),
+    *("uncertainty", "review"),
     *PICTURES,
 }
 
@@ -411,10 +414,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         ({}, set()),
         ({"preprocess": {"n4_settings": {"shrink": 5}}}, FILES_OF_N4_ON),
         ({"report": {"dpi": 80}}, PICTURES | {"all"}),
-        (FILL_HOLES, PICTURES | {"labels", "all"}),
+        (FILL_HOLES, PICTURES | {"labels", "review", "all"}),
+        (REVIEW, {"review", "qc_uncertainty", "all"}),
         ({"segment": {"tta": False}, "train": {"epochs": 9}, "labels": "nnunet"}, set()),
     ],
-    ids=["nothing changed", "an n4 setting", "a report setting", "post-processing", "of no model in use"],
+    ids=[
+        *("nothing changed", "an n4 setting", "a report setting", "post-processing", "a limit of the review"),
+        "of no model in use",
+    ],
 )
 def test_a_changed_setting_reruns_what_depends_on_it(
     finished: tuple[Path, Path], config: dict, rerun: set[str]

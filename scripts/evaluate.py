@@ -1,0 +1,39 @@
+import numpy as np
+
+from gliaflow.evaluate.lesionwise import lesion_preset
+from gliaflow.evaluate.session import SESSION_TABLES, InAtlas, OwnGrid, rounded, score_session
+from gliaflow.images import data_of, read_image, single_volume, spacing_of
+from gliaflow.job import job
+from gliaflow.labels import convert_labels, whole_values
+from gliaflow.preprocess.resample import check_on_grid
+from gliaflow.sidecar import read_json
+from gliaflow.tables import write_table
+from gliaflow.uncertainty.counts import write_counts
+
+with job(snakemake.log[0], snakemake.params.name):
+    params, given = snakemake.params, snakemake.input
+    settings = params.settings
+    found, masks = [list(map(read_image, paths)) for paths in (given.found, given.masks)]
+    label = check_on_grid(single_volume(read_image(given.label)), found[0], params.cell)
+    truth = convert_labels(whole_values(data_of(label, np.float64), params.cell), params.values)
+    own, atlas = [
+        (labels, data_of(f, np.uint8), data_of(mask) > 0, spacing_of(mask))
+        for labels, f, mask in zip(
+            (truth, data_of(read_image(given.reference), np.uint8)), found, masks, strict=True
+        )
+    ]
+    maps = [data_of(read_image(path), np.uint8) for path in (given.probability, given.uncertainty)]
+    scores = score_session(
+        OwnGrid(*own),
+        InAtlas(*atlas, *maps, read_json(given.calibrated)["Parameters"]["temperature"]),
+        params.regions,
+        lesions=lesion_preset(settings["lesionwise"]) if settings["lesionwise"] else None,
+        sizes_ml=settings["sizes_ml"],
+        margin_mm=settings["roi_margin_mm"],
+        bins=settings["bins"],
+    )
+    names = {**dict(snakemake.wildcards.items()), "site": params.site}
+    for path, (name, columns) in zip(snakemake.output.tables, SESSION_TABLES.items(), strict=False):
+        named = names if "subject" in columns else {}
+        write_table(path, [{**named, **rounded(row)} for row in getattr(scores, name)], columns)
+    write_counts(snakemake.output.tables[-1], scores.counts)
