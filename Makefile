@@ -44,7 +44,7 @@ e2e: .venv/ready
 	$(BIN)/pytest tests/e2e
 
 COHORT_brain := whole_heads training/cohorts/heads --subjects 120 --seed 11
-COHORT_tumour := labelled training/cohorts/tumours --subjects 320 --seed 21 --cohort tumours --sites 12 --healthy 0.05 --randomised 0.2 --severity 0.8
+COHORT_tumour := labelled training/cohorts/tumours --subjects 440 --seed 21 --cohort tumours --sites 12 --healthy 0.12 --non-enhancing 0.3 --randomised 0.15 --severity 0.6
 
 models: model-brain model-tumour ## train the default models anew, from nothing, on generated cohorts (hours; docs/models.md)
 	mkdir -p resources/models

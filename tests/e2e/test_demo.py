@@ -15,6 +15,7 @@ from gliaflow.labels import REGIONS, region_mask
 from gliaflow.preprocess.resample import resample_mask
 from gliaflow.preprocess.transforms import read_transform
 from gliaflow.simulate.truth import read_truth, registration_error_mm
+from gliaflow.uncertainty.names import LARGEST
 
 SESSIONS = [(row["subject"], row["session"]) for row in demo_rows()]
 SEQUENCES = {"demo02": ["t1c", "t2w", "t2f"]}
@@ -56,10 +57,13 @@ def expected_files(subject: str, session: str) -> set[str]:
     found |= {f"anat/{stem}_{m}.{e}" for m in masks for e in ("nii.gz", "json")}
     links = ["from-ref_to-MNI152"] + (["from-ref_to-first"] if session == "2" else [])
     found |= {f"anat/{stem}_{link}_mode-image_xfm.{e}" for link in links for e in ("tfm", "json")}
-    maps = ["space-MNI152_probseg", "space-MNI152_dseg", "space-ref_dseg"]
+    maps = ["space-MNI152_probseg", "space-MNI152_desc-calibrated_probseg", "space-MNI152_dseg"]
+    maps += ["space-ref_dseg", "space-MNI152_uncertainty", "space-ref_uncertainty"]
+    maps += [f"space-MNI152_desc-{name.replace('_', '')}_uncertainty" for name in LARGEST]
     found |= {f"seg/{stem}_{m}.{e}" for m in maps for e in ("nii.gz", "json")}
-    found |= {f"seg/{stem}_volumes.{e}" for e in ("tsv", "json")}
-    found |= {f"qc/{stem}_{p}.png" for p in ("registration", "brainmask", "segmentation")}
+    found |= {f"seg/{stem}_{table}.{e}" for table in ("volumes", "uncertainty") for e in ("tsv", "json")}
+    found |= {f"seg/{stem}_desc-members_uncertainty.json"}
+    found |= {f"qc/{stem}_{p}.png" for p in ("registration", "brainmask", "segmentation", "uncertainty")}
     if subject == "demo01":
         found |= {f"anat/{stem}_desc-selected_series.json", f"anat/{stem}_desc-found_series.tsv"}
     return found
@@ -162,6 +166,7 @@ def test_one_n4_setting_reruns_only_what_depends_on_it(demo, small_sheet):
         "qc_registration",
         "qc_brain_mask",
         "qc_segmentation",
+        "qc_uncertainty",
     }
 
 

@@ -73,7 +73,7 @@ def test_the_fused_label_map_is_as_good_as_the_best_of_them(fused, settings):
         truth = whole(sheet.parent / row["label"])
         persons = [whole(sheet.parent.parent / f"{row['subject']}_{person}.nii.gz") for person in PERSONS]
         found = whole(results(fused, row["subject"], "space-MNI152_dseg.nii.gz"))
-        assert dice(found, truth) > max(dice(person, truth) for person in persons) - 0.01
+        assert dice(found, truth) > max(dice(person, truth) for person in persons) - 0.02
 
 
 def test_the_sidecar_says_what_staple_found_of_each(fused):
