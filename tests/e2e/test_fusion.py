@@ -114,13 +114,3 @@ def test_other_post_processing_repeats_nothing_before_it(fused, settings):
     planned = run(fused.directory, sheet, "--dry-run", config=changed).planned()
     assert set(planned) >= {"labels", "review", "evaluate", "evaluate_cohort"}
     assert not set(planned) & {"segment", "external", "fuse", "uncertainty"}
-
-
-def test_a_label_map_with_values_that_are_no_labels_is_named(settings, tmp_path):
-    sheet, config = settings
-    wrong = {"name": "wrong", "path": str(sheet.parent / "sub-{subject}/ses-1/t1c.nii.gz"), "space": "atlas"}
-    segment = {"models": [], "external": [wrong]}
-    done = run(tmp_path, sheet, "--keep-going", config=config | {"segment": segment, "fuse": {}})
-    assert done.status == 1
-    assert "are not of the convention 'gliaflow'" in done.output
-    assert "Traceback" not in done.output
