@@ -17,8 +17,8 @@ from workflow import REPOSITORY, Run, run
 
 from gliaflow.images import data_of, read_image
 from gliaflow.nnunet.model import open_model
+from gliaflow.sidecar import read_json
 from gliaflow.simulate.labelled import CohortPlan, write_cohort
-from gliaflow.train.fold import read_json
 
 SEQUENCES = ("t1c", "t2f")
 RECIPE = {

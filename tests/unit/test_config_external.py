@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from session_files import make_session
 
 from gliaflow.config.external import External, check_external_files, check_fusion, external_maps
 from gliaflow.config.models import SHIPPED_TABLE, read_models
@@ -14,23 +15,7 @@ ENTRY = {"name": "other", "path": "others/{cohort}/{subject}_{session}.nii.gz"}
 
 
 def session(subject: str = "01") -> Session:
-    return Session(
-        cohort="one",
-        subject=subject,
-        session="2",
-        days=None,
-        sources={},
-        expected=("t1c",),
-        study=None,
-        dwi=None,
-        brain_mask=None,
-        label=None,
-        raters=None,
-        stripped=False,
-        registered="none",
-        sheet="samples.tsv",
-        row=2,
-    )
+    return make_session(subject=subject, session="2")
 
 
 def read(*entries: dict) -> tuple[External, ...]:

@@ -9,6 +9,7 @@ from brain_files import brain_package
 from hypothesis import given
 from hypothesis import strategies as st
 from nnunet_files import DATASET, PLANS, checkpoint, manifest, public_files, write_files
+from session_files import make_session
 
 from gliaflow.config.models import Model, ModelTable, Weights, read_models
 from gliaflow.config.schema import FOLDER
@@ -60,23 +61,7 @@ def mistakes(*models: Model, **preprocess: Any) -> list[str]:
 
 def session(*expected: str, subject: str = "01") -> Session:
     """A session that has these sequences."""
-    return Session(
-        cohort="one",
-        subject=subject,
-        session="1",
-        days=None,
-        sources={},
-        expected=expected,
-        study=None,
-        dwi=None,
-        brain_mask=None,
-        label=None,
-        raters=None,
-        stripped=False,
-        registered="none",
-        sheet="samples.tsv",
-        row=2,
-    )
+    return make_session(expected=expected, subject=subject)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from gliaflow.evaluate.scores import Score, score_masks, spread, summarise
+from gliaflow.evaluate.regions import score_region
+from gliaflow.evaluate.scores import Score, spread, summarise
 from gliaflow.evaluate.surface import WORST_MM
 
 SPACING = (2.0, 2.0, 5.0)
@@ -20,7 +21,7 @@ def masks(truth, found, shape=(10, 10, 10)):
 
 
 def score(truth, found):
-    return score_masks(*masks(truth, found), SPACING)
+    return score_region(*masks(truth, found), SPACING)
 
 
 def test_a_region_found_by_half_is_sure_but_not_whole():

@@ -12,7 +12,6 @@ from gliaflow.evaluate.cohort_files import (
     CohortInputs,
     judge_review,
     mean_dice,
-    read_rows,
     total_counts,
     total_detection,
     write_cohort_evaluation,
@@ -31,7 +30,7 @@ from gliaflow.evaluate.session import (
 from gliaflow.images import Array
 from gliaflow.labels import REGIONS, region_mask
 from gliaflow.segment.segmenters import quantise
-from gliaflow.tables import write_table
+from gliaflow.tables import read_rows, write_table
 from gliaflow.uncertainty.calibration import calibration
 from gliaflow.uncertainty.counts import read_counts, write_counts
 from gliaflow.uncertainty.flags import REVIEW_COLUMNS

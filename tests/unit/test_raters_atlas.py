@@ -5,8 +5,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from session_files import make_session
 
-from gliaflow.config.session import Session
 from gliaflow.errors import ConfigError, ImageError
 from gliaflow.images import data_of, new_image, read_image, write_image
 from gliaflow.preprocess.resample import resample_labels
@@ -36,12 +36,7 @@ def write_raters(folder, *maps, affine=AFFINE):
 
 
 def entry(raters, subject="01", **changes):
-    fields = {
-        **{"cohort": "one", "subject": subject, "session": "1", "days": None, "sources": {}, "label": None},
-        **{"expected": ("t1c",), "study": None, "dwi": None, "brain_mask": None, "raters": raters},
-        **{"stripped": False, "registered": "none", "sheet": "s.tsv", "row": 2},
-    }
-    return Session(**fields | changes)
+    return make_session(subject=subject, raters=raters, **changes)
 
 
 def test_a_folder_and_a_pattern_give_the_images_by_name(tmp_path):

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from session_files import make_session
 
-from gliaflow.config.session import Session
 from gliaflow.errors import ConfigError
 from gliaflow.train.cohort import is_ready, training_sessions
 
@@ -17,12 +17,8 @@ N4 = dict.fromkeys(ALL, "registration")
 
 
 def entry(subject="01", cohort="one", expected=ALL, label=True, **changes):
-    fields = {
-        **{"cohort": cohort, "subject": subject, "session": "1", "days": None, "sources": {}},
-        **{"expected": expected, "study": None, "dwi": None, "brain_mask": None, "raters": None},
-        **{"stripped": False, "registered": "none", "sheet": "s.tsv", "row": 2},
-    }
-    return Session(**fields | {"label": Path("label.nii.gz") if label else None} | changes)
+    fields = {"cohort": cohort, "subject": subject, "expected": expected}
+    return make_session(**fields | {"label": Path("label.nii.gz") if label else None} | changes)
 
 
 def ready(**changes):

@@ -20,6 +20,7 @@ from gliaflow.uncertainty.numbers import (
     number_row,
     pairwise_dice,
     region_numbers,
+    seen_parts,
     uncertain_parts,
 )
 
@@ -99,7 +100,8 @@ def test_uncertain_parts_are_those_that_a_loop_finds(masks, share):
         for k in range(1, parts.max() + 1)
         if sum((mask & (parts == k)).any() for mask in masks) < share * len(masks)
     ]
-    assert uncertain_parts(np.packbits(inside, axis=1), brain, share) == (len(few), sum(few))
+    found = seen_parts(np.packbits(inside, axis=1), brain)
+    assert uncertain_parts(found, share) == (len(few), sum(few))
 
 
 def test_the_entropy_is_that_inside_and_round_the_surface():

@@ -10,11 +10,10 @@ from gliaflow.fuse.sources import Source
 from gliaflow.images import Array, data_of, new_image
 from gliaflow.labels import REGIONS
 from gliaflow.segment.segmenters import quantise
-from gliaflow.uncertainty.maps import aggregate, on_grid, uncertainty_map
+from gliaflow.uncertainty.maps import SOURCES, aggregate, on_grid, uncertainty_map
 from gliaflow.uncertainty.names import LARGEST
 from gliaflow.uncertainty.numbers import labelled_numbers, region_numbers
 from gliaflow.uncertainty.session import (
-    COMBINED,
     combined_map,
     entropy_bits,
     measure_uncertainty,
@@ -53,7 +52,7 @@ def test_the_maps_hold_what_the_members_say():
         assert not found.maps[name][~BRAIN].any()
 
 
-@pytest.mark.parametrize("name", COMBINED)
+@pytest.mark.parametrize("name", SOURCES)
 def test_the_combined_map_is_that_of_the_members_to_a_step(name):
     maps = members(6)
     found = measure_uncertainty([source("a", maps)], REGIONS, MASK)
