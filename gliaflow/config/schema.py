@@ -17,6 +17,8 @@ from gliaflow.config.mistakes import listing, nearest, show
 from gliaflow.errors import ConfigError
 
 FOLDER = Path(__file__).parent.parent.parent / "config" / "schemas"
+FASTEST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Reads the schemas, which every job does at its start; both loaders make plain values only."""
 Schema = Mapping[str, Any]
 TYPES = {
     "string": "text",
@@ -72,7 +74,8 @@ Checker = validators.extend(
 @cache
 def load_schema(name: str) -> Schema:
     """Return the schema of ``config``, ``samples``, ``participants`` or ``models``; not to be changed."""
-    content: Schema = _included(yaml.safe_load((FOLDER / f"{name}.schema.yaml").read_text(encoding="utf-8")))
+    text = (FOLDER / f"{name}.schema.yaml").read_text(encoding="utf-8")
+    content: Schema = _included(yaml.load(text, FASTEST))
     return content
 
 
