@@ -118,6 +118,11 @@ def convert_labels(labels: Array, convention: str) -> Array:
     return lookup[np.asarray(labels).astype(np.intp)]
 
 
+def given_labels(values: Array, convention: str, name: str) -> Array:
+    """Return a label map that somebody gave in the table's values; see `whole_values`, `convert_labels`."""
+    return convert_labels(whole_values(values, name), convention)
+
+
 def meaning(regions: Iterable[str]) -> dict[str, str]:
     """Say what each value of a label map means when only some regions were determined.
 

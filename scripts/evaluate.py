@@ -4,7 +4,7 @@ from gliaflow.evaluate.lesionwise import lesion_preset
 from gliaflow.evaluate.session import SESSION_TABLES, InAtlas, OwnGrid, rounded, score_session
 from gliaflow.images import data_of, read_image, single_volume, spacing_of
 from gliaflow.job import job
-from gliaflow.labels import convert_labels, whole_values
+from gliaflow.labels import given_labels
 from gliaflow.preprocess.resample import check_on_grid
 from gliaflow.sidecar import read_json
 from gliaflow.tables import write_table
@@ -15,7 +15,7 @@ with job(snakemake.log[0], snakemake.params.name):
     settings = params.settings
     found, masks = [list(map(read_image, paths)) for paths in (given.found, given.masks)]
     label = check_on_grid(single_volume(read_image(given.label)), found[0], params.cell)
-    truth = convert_labels(whole_values(data_of(label, np.float64), params.cell), params.values)
+    truth = given_labels(data_of(label, np.float64), params.values, params.cell)
     own, atlas = [
         (labels, data_of(f, np.uint8), data_of(mask) > 0, spacing_of(mask))
         for labels, f, mask in zip(

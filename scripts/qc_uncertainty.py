@@ -1,14 +1,13 @@
-import csv
 from pathlib import Path
 
 from gliaflow.images import read_image
 from gliaflow.job import job
 from gliaflow.report.uncertainty import draw_uncertainty
+from gliaflow.tables import read_rows
 
 with job(snakemake.log[0], snakemake.params.name):
     params, given = snakemake.params, snakemake.input
-    with Path(given.table).open(encoding="utf-8") as stream:
-        reasons = next(csv.DictReader(stream, delimiter="\t"))["review_reasons"]
+    (row,) = read_rows([Path(given.table)])
     draw_uncertainty(
         dict(zip(params.sequences, map(read_image, given.images), strict=True)),
         read_image(given.uncertainty),
@@ -17,6 +16,6 @@ with job(snakemake.log[0], snakemake.params.name):
         snakemake.output[0],
         regions=params.regions,
         title=f"{params.name}, model {params.facts['Model']}",
-        reasons=[reason for reason in reasons.split("; ") if reason],
+        reasons=row["review_reasons"].split("; ") if row["review_reasons"] else [],
         dpi=params.dpi,
     )

@@ -2,7 +2,7 @@ import numpy as np
 
 from gliaflow.images import data_of, new_image, read_image, single_volume
 from gliaflow.job import job
-from gliaflow.labels import convert_labels, whole_values
+from gliaflow.labels import given_labels
 from gliaflow.preprocess.resample import check_on_grid, resample_labels
 from gliaflow.preprocess.transforms import read_transform
 from gliaflow.results import keep_image
@@ -12,8 +12,8 @@ with job(snakemake.log[0], snakemake.params.name):
     mask, grid = read_image(snakemake.input.mask), read_image(snakemake.input.grid)
     given = single_volume(read_image(snakemake.input.label))
     reference = check_on_grid(given, grid, params.cell)
-    values = whole_values(data_of(reference, np.float64), params.cell)
-    labels = new_image(convert_labels(values, params.values), reference.affine, np.uint8)
+    values = given_labels(data_of(reference, np.float64), params.values, params.cell)
+    labels = new_image(values, reference.affine, np.uint8)
     keep_image(
         snakemake.output.labels,
         resample_labels(labels, mask, read_transform(snakemake.input.to_atlas)),

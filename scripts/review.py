@@ -4,12 +4,11 @@ from gliaflow.images import data_of, read_image, spacing_of, write_image
 from gliaflow.job import job
 from gliaflow.preprocess.transforms import read_transform
 from gliaflow.sidecar import read_json, write_sidecar
-from gliaflow.tables import write_table
+from gliaflow.tables import NAME_COLUMNS, write_table
 from gliaflow.uncertainty.flags import REVIEW_COLUMNS, flag_settings, review, review_row
 from gliaflow.uncertainty.names import LARGEST
 from gliaflow.uncertainty.numbers import NUMBER_COLUMNS, labelled_numbers, number_row
 from gliaflow.uncertainty.session import (
-    SESSION_COLUMNS,
     combined_map,
     entropy_bits,
     on_other_grid,
@@ -47,4 +46,4 @@ with job(snakemake.log[0], snakemake.params.name):
     )
     row = dict(snakemake.wildcards.items()) | number_row(members, numbers)
     row |= review_row(review(numbers, flag_settings(settings["review"])))
-    write_table(made.table, [row], SESSION_COLUMNS | NUMBER_COLUMNS | REVIEW_COLUMNS)
+    write_table(made.table, [row], NAME_COLUMNS | NUMBER_COLUMNS | REVIEW_COLUMNS)

@@ -8,6 +8,7 @@ from typing import Any
 from gliaflow.config.mistakes import Mistakes, listing, show
 from gliaflow.config.models import ModelTable
 from gliaflow.config.session import Session
+from gliaflow.config.settings import REGIONS
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,8 @@ def external_maps(config: Mapping[str, Any], models: ModelTable) -> tuple[Extern
     ConfigError
         A name comes twice or is a model's.
     """
-    order = ("WT", "TC", "ET")
     entries = config["segment"]["external"]
-    found = [External(**{**e, "regions": tuple(r for r in order if r in e["regions"])}) for e in entries]
+    found = [External(**{**e, "regions": tuple(r for r in REGIONS if r in e["regions"])}) for e in entries]
     taken = {model.name.casefold() for model in models.segmentation}
     mistakes = Mistakes()
     for number, entry in enumerate(found, start=1):

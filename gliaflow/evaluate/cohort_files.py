@@ -15,7 +15,7 @@ from gliaflow.evaluate.plots import draw_dice, draw_dice_by_site, draw_dice_over
 from gliaflow.evaluate.qu_brats import UncertaintyCurves
 from gliaflow.evaluate.session import DETECTION_TABLE_COLUMNS, EVALUATION_COLUMNS, METRICS, rounded
 from gliaflow.images import Array
-from gliaflow.tables import write_table
+from gliaflow.tables import read_rows, write_table
 from gliaflow.uncertainty.calibration import RELIABILITY_COLUMNS, calibration, reliability_rows
 from gliaflow.uncertainty.counts import read_counts
 from gliaflow.uncertainty.plots import draw_reliability
@@ -101,18 +101,6 @@ def write_cohort_evaluation(
     draw_reliability(reliability, counts, bins=bins)
 
 
-def read_rows(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Read tables into rows, empty cells as None; identifiers stay text."""
-    rows: list[dict[str, Any]] = []
-    for path in paths:
-        table = pd.read_csv(
-            path, sep="\t", dtype=dict.fromkeys(("cohort", "subject", "session", "site"), str)
-        )
-        whole = table.astype(object).where(table.notna(), None)
-        rows += [{str(key): value for key, value in row.items()} for row in whole.to_dict("records")]
-    return rows
-
-
 def total_detection(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Add up the sessions' counts of lesions by size, region by region."""
     totals: dict[str, Detection] = {}
@@ -168,18 +156,25 @@ def judge_review(
         With `REVIEW_TABLE_COLUMNS`; None where there is nothing to tell it from.
     """
     dice = mean_dice(evaluation)
-    pairs = [(row, dice[_key(row)]) for row in uncertainty if _key(row) in dice]
-    scored = [(row, value) for row, value in pairs if row["review_score"] is not None]
-    scores, values = [row["review_score"] for row, _ in scored], [value for _, value in scored]
+    known = [row for row in uncertainty if _key(row) in dice]
+    return judge([(row["review_score"], bool(row["review"]), dice[_key(row)]) for row in known], intervals)
+
+
+def judge(
+    sessions: Sequence[tuple[float | None, bool, float]], intervals: Bootstrap | None = None
+) -> dict[str, Any]:
+    """Tell it from the review score of each session, whether it was flagged, and its mean Dice."""
+    scored = [(score, dice) for score, _, dice in sessions if score is not None]
+    scores, values = ([pair[k] for pair in scored] for k in range(2))
     found = bootstrap_correlation(scores, values, intervals)
     return {
         "sessions": len(scored),
         "correlation": found.estimate,
         "correlation_low": found.low,
         "correlation_high": found.high,
-        "flagged": sum(bool(row["review"]) for row, _ in pairs),
-        "dice_flagged": _mean([value for row, value in pairs if row["review"]]),
-        "dice_other": _mean([value for row, value in pairs if not row["review"]]),
+        "flagged": sum(flagged for _, flagged, _ in sessions),
+        "dice_flagged": _mean([dice for _, flagged, dice in sessions if flagged]),
+        "dice_other": _mean([dice for _, flagged, dice in sessions if not flagged]),
     }
 
 

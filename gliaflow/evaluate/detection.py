@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from gliaflow.errors import ConfigError, ImageError
+from gliaflow.errors import ConfigError
+from gliaflow.evaluate.surface import check_shapes
 from gliaflow.images import Array
 
 DETECTION_COLUMNS = {
@@ -145,8 +146,7 @@ def detect_lesions(
     >>> counts.sizes[0].detected, counts.sizes[1].detected
     (0, 1)
     """
-    if truth.shape != found.shape:
-        raise ImageError(f"masks of shapes {truth.shape} and {found.shape}; bring both to one grid")
+    check_shapes(truth, found)
     edges = np.array([0.0, *edges_ml])
     if (np.diff(edges) <= 0).any():
         raise ConfigError(f"volumes {list(edges_ml)} ml: write rising numbers above 0, such as 0.014, 0.113")

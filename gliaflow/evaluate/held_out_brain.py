@@ -13,7 +13,7 @@ import numpy as np
 from gliaflow.errors import ImageError
 from gliaflow.evaluate.held_out_tables import CaseScore, Curve, LimitPoint
 from gliaflow.evaluate.overlap import dice
-from gliaflow.evaluate.scores import score_masks
+from gliaflow.evaluate.regions import score_region
 from gliaflow.evaluate.worst_cases import SAGITTAL, BadCase, outlined, titled
 from gliaflow.images import Array, data_of, new_image, read_image, spacing_of
 from gliaflow.labels import SEQUENCES
@@ -95,7 +95,7 @@ def score_scans(case: BrainCase, extract: Extract) -> Iterator[tuple[CaseScore, 
     """Score each scan of a case by itself; give what was found with it."""
     for sequence, image in case.images.items():
         found = found_brain(extract, {sequence: image})
-        score = score_masks(case.truth, found, spacing_of(image))
+        score = score_region(case.truth, found, spacing_of(image))
         yield (CaseScore(f"{case.name} {sequence}", f"{sequence} {case.kind}", ONE, BRAIN, score), found)
 
 
@@ -103,7 +103,7 @@ def score_session(case: BrainCase, extract: Extract, method: str) -> CaseScore:
     """Score a case with all its scans."""
     found = found_brain(extract, case.images)
     spacing = spacing_of(next(iter(case.images.values())))
-    score = score_masks(case.truth, found, spacing)
+    score = score_region(case.truth, found, spacing)
     return CaseScore(case.name, f"all {case.kind}", method, BRAIN, score)
 
 

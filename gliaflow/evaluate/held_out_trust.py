@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from gliaflow.evaluate.bootstrap import Interval, bootstrap_correlation, bootstrap_interval
+from gliaflow.evaluate.bootstrap import Interval, bootstrap_interval
+from gliaflow.evaluate.cohort_files import judge
 from gliaflow.evaluate.held_out_figures import COLOURS, DPI, save_png
 from gliaflow.evaluate.held_out_tables import markdown
 from gliaflow.evaluate.held_out_tumour import Found, TumourCase
@@ -22,7 +23,7 @@ from gliaflow.segment.segmenters import dequantise
 from gliaflow.simulate.raters import Raters
 from gliaflow.tables import write_table
 from gliaflow.uncertainty.calibration import calibration
-from gliaflow.uncertainty.counts import level_counts, region_of_interest
+from gliaflow.uncertainty.counts import counts_around_tumour
 from gliaflow.uncertainty.flags import FlagSettings, review
 from gliaflow.uncertainty.maps import aggregate, uncertainty_map
 from gliaflow.uncertainty.numbers import region_numbers
@@ -73,14 +74,14 @@ class Trust:
         numbers = region_numbers(ensemble, found.labels, regions, case.spacing)
         decided = review(numbers, FlagSettings())
         pairs = {r: (region_mask(case.truth, r), region_mask(found.labels, r)) for r in regions}
-        interest = region_of_interest(*pairs["WT"], brain, case.spacing)
+        counts = counts_around_tumour(
+            found.probability, regions, case.truth, found=pairs["WT"][1], brain=brain, spacing=case.spacing
+        )
         for k, (region, (truth, labelled)) in enumerate(pairs.items()):
             self.curves.setdefault(region, []).append(
                 uncertainty_curves(truth, labelled, unsure[..., k], brain)
             )
-            self.counts.setdefault(region, []).append(
-                level_counts(found.probability[..., k], truth, interest)
-            )
+            self.counts.setdefault(region, []).append(counts[region])
         overlaps = [dice(*pair) for pair in pairs.values() if pair[0].any() or pair[1].any()]
         self.rows.append(
             {
@@ -94,12 +95,15 @@ class Trust:
             }
         )
 
+    def judged(self) -> dict[str, Any]:
+        """Tell what the review score is worth; see `gliaflow.evaluate.cohort_files.judge`."""
+        known = [row for row in self.rows if row["mean_dice"] is not None]
+        return judge([(row["review_score"], bool(row["review"]), row["mean_dice"]) for row in known])
+
     def correlation(self) -> Interval:
         """Return the rank correlation of the review score with the mean Dice."""
-        pairs = [(row["review_score"], row["mean_dice"]) for row in self.rows]
-        whole = [pair for pair in pairs if None not in pair]
-        scores, values = ([pair[k] for pair in whole] for k in range(2))
-        return bootstrap_correlation(scores, values)
+        found = self.judged()
+        return Interval(found["correlation"], found["correlation_low"], found["correlation_high"])
 
     def recalibrated(self) -> dict[str, Recalibration]:
         """Fit a temperature for each region, each group of cases by the others."""
@@ -197,11 +201,12 @@ def _calibration_table(before: Mapping[str, Array], scaled: Mapping[str, Recalib
 
 
 def _review_table(trust: Trust) -> str:
-    pairs = [row for row in trust.rows if row["mean_dice"] is not None]
+    found = trust.judged()
+    others = sum(row["mean_dice"] is not None for row in trust.rows) - found["flagged"]
     body = [("rank correlation of review score and mean Dice (interval)", _told(trust.correlation()))]
-    for flag, name in ((1, "flagged"), (0, "not flagged")):
-        values = [row["mean_dice"] for row in pairs if row["review"] == flag]
-        told = f"{len(values)}, mean Dice {np.mean(values):.3f}" if values else "0"
+    groups = (("flagged", found["flagged"], "dice_flagged"), ("not flagged", others, "dice_other"))
+    for name, number, key in groups:
+        told = f"{number}, mean Dice {found[key]:.3f}" if number else "0"
         body.append((f"sessions {name}", told))
     return markdown(("", ""), body)
 

@@ -16,7 +16,7 @@ from gliaflow.config.settings import complete_config
 from gliaflow.errors import ConfigError
 from gliaflow.evaluate.held_out_tables import CaseScore, Curve, LimitPoint
 from gliaflow.evaluate.overlap import dice
-from gliaflow.evaluate.scores import score_masks
+from gliaflow.evaluate.regions import score_region
 from gliaflow.evaluate.worst_cases import BadCase, outlined, titled
 from gliaflow.fuse.mean import mean_probability
 from gliaflow.fuse.postprocess import post_settings, postprocess
@@ -189,7 +189,7 @@ def read_cases(sheet: Path, plan: CohortPlan) -> Iterator[TumourCase]:
 def score_case(case: TumourCase, labels: Array, regions: Sequence[str], method: str) -> list[CaseScore]:
     """Score the regions that a method determines."""
     pairs = ((region_mask(case.truth, region), region_mask(labels, region)) for region in regions)
-    scores = [score_masks(truth, found, case.spacing) for truth, found in pairs]
+    scores = [score_region(truth, found, case.spacing) for truth, found in pairs]
     return [
         CaseScore(case.name, case.kind, method, region, score)
         for region, score in zip(regions, scores, strict=True)

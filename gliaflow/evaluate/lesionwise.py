@@ -9,9 +9,9 @@ import numpy as np
 from scipy import ndimage
 
 from gliaflow.config.mistakes import listing
-from gliaflow.errors import ConfigError, ImageError
+from gliaflow.errors import ConfigError
 from gliaflow.evaluate.overlap import dice
-from gliaflow.evaluate.surface import surface_score
+from gliaflow.evaluate.surface import check_shapes, surface_score
 from gliaflow.images import Array
 
 NEIGHBOURS = {6: 1, 18: 2, 26: 3}
@@ -178,8 +178,7 @@ def score_lesions(
     >>> score.dice, score.hd95_mm, [lesion.state for lesion in score.lesions]
     (0.5, 187.0, ['found', 'missed'])
     """
-    if truth.shape != found.shape:
-        raise ImageError(f"masks of shapes {truth.shape} and {found.shape}; bring both to one grid")
+    check_shapes(truth, found)
     if not (truth.any() or found.any()):
         return LesionScore(1.0, 0.0, ())
     parts = _take_apart(truth, found, settings)

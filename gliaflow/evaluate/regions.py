@@ -1,13 +1,14 @@
 """All scores of one region of one session, and the columns of their table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from gliaflow.errors import ImageError
+from gliaflow.evaluate.scores import Score
 from gliaflow.evaluate.surface import WORST_MM, surface_score
 from gliaflow.images import Array
 from gliaflow.labels import REGIONS, region_mask
@@ -32,38 +33,25 @@ REGION_COLUMNS = {
 
 
 @dataclass(frozen=True)
-class RegionScore:
-    """How well a region was found, as BraTS scores it where the region is not there or not found.
+class RegionScore(Score):
+    """All that is measured of how well a region was found; the columns of `REGION_COLUMNS`.
 
     Attributes
     ----------
-    state
-        ``present``, ``missed`` (nothing found of it), ``absent``, or ``false`` (absent, yet found).
-    dice, iou
-        1 where the region is absent, 0 where it is missed or false.
-    sensitivity, precision
-        Shares of the truth that was found, and of the found that is true; None where there is no such volume.
+    iou
+        1 where the region is absent and not found, 0 where it is missed or false.
     specificity
         Share of the brain outside the truth in which nothing was found; None without a brain mask or where
         the truth fills it.
-    hd95_mm, assd_mm
-        Distances of the surfaces; 0 where the region is absent, 373.13 where it is missed or false.
-    truth_ml, found_ml
-        Volumes.
+    assd_mm
+        0 where the region is absent and not found, 373.13 where it is missed or false.
     volume_error
         (found - truth) / truth: -1 where the region is missed; None where it is not in the truth.
     """
 
-    state: str
-    dice: float
     iou: float
-    sensitivity: float | None
     specificity: float | None
-    precision: float | None
-    hd95_mm: float
     assd_mm: float
-    truth_ml: float
-    found_ml: float
     volume_error: float | None
 
 
@@ -135,7 +123,6 @@ def score_region(
     distances = surface_score(truth, found, spacing)
     either, voxel_ml = n_truth + n_found - both, prod(spacing) / 1000
     return RegionScore(
-        state=_state(n_truth, n_found),
         dice=2 * both / (n_truth + n_found) if either else 1.0,
         iou=both / either if either else 1.0,
         sensitivity=_share(both, n_truth),
@@ -151,7 +138,11 @@ def score_region(
 
 def region_rows(scores: Mapping[str, RegionScore]) -> list[dict[str, Any]]:
     """Return a row with the columns `REGION_COLUMNS` for each region."""
-    return [{"region": region, **asdict(score)} for region, score in scores.items()]
+    measures = tuple(REGION_COLUMNS)[1:]
+    return [
+        {"region": region, **{name: getattr(score, name) for name in measures}}
+        for region, score in scores.items()
+    ]
 
 
 def _check_shapes(truth: Array, found: Array, brain: Array | None) -> None:
@@ -161,12 +152,6 @@ def _check_shapes(truth: Array, found: Array, brain: Array | None) -> None:
             f"{name} {shape}" for name, shape in zip(("truth", "found", "brain mask"), shapes, strict=False)
         )
         raise ImageError(f"masks of different shapes ({named}) cannot be compared; bring all to one grid")
-
-
-def _state(truth: int, found: int) -> str:
-    if truth:
-        return "present" if found else "missed"
-    return "false" if found else "absent"
 
 
 def _specificity(truth: Array, found: Array, brain: Array) -> float | None:

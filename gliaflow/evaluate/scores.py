@@ -5,10 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gliaflow.evaluate.overlap import dice
-from gliaflow.evaluate.surface import hausdorff95
-from gliaflow.images import Array
-
 
 @dataclass(frozen=True)
 class Score:
@@ -77,33 +73,6 @@ class Summary:
     false: int
 
 
-def score_masks(truth: Array, found: Array, spacing: Sequence[float]) -> Score:
-    """Score a mask.
-
-    Parameters
-    ----------
-    truth, found
-        Bool, of one shape (x, y, z).
-    spacing
-        Voxel size in mm.
-
-    Raises
-    ------
-    ImageError
-        The shapes differ.
-    """
-    overlap = dice(truth, found)
-    both, voxel_ml = int((truth & found).sum()), float(np.prod(spacing)) / 1000
-    return Score(
-        dice=overlap,
-        hd95_mm=hausdorff95(truth, found, spacing),
-        truth_ml=int(truth.sum()) * voxel_ml,
-        found_ml=int(found.sum()) * voxel_ml,
-        sensitivity=_share(both, int(truth.sum())),
-        precision=_share(both, int(found.sum())),
-    )
-
-
 def spread(values: Sequence[float]) -> Spread:
     """Describe some values.
 
@@ -129,10 +98,6 @@ def summarise(scores: Sequence[Score]) -> Summary:
         absent=len(scores) - len(there),
         false=sum(score.state == "false" for score in scores),
     )
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
 
 
 def _median(values: Sequence[float | None]) -> float:

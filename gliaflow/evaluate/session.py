@@ -21,15 +21,13 @@ from gliaflow.evaluate.qu_brats import (
 from gliaflow.evaluate.regions import REGION_COLUMNS, region_rows, score_regions
 from gliaflow.images import Array
 from gliaflow.labels import region_mask
+from gliaflow.tables import NAME_COLUMNS
 from gliaflow.uncertainty.calibration import calibration
-from gliaflow.uncertainty.counts import level_counts, region_of_interest
+from gliaflow.uncertainty.counts import WHOLE, counts_around_tumour
 from gliaflow.uncertainty.temperature import scale_counts
 
-WHOLE = "WT"
 NAMES = {
-    "cohort": "Cohort of the sample sheet",
-    "subject": "Subject of the sample sheet",
-    "session": "Session of the sample sheet",
+    **NAME_COLUMNS,
     "site": "Site of the subject in the table of patients' data; empty where it is not known",
 }
 LESIONWISE_COLUMNS = {
@@ -152,7 +150,15 @@ def score_session(
     masks = {r: (region_mask(own.truth, r), region_mask(own.found, r)) for r in regions}
     by_lesion = {r: score_lesions(*masks[r], own.spacing, lesions) for r in regions} if lesions else {}
     curves = {r: _curves(atlas, r, k) for k, r in enumerate(regions)}
-    counts = _counts(atlas, regions, margin_mm)
+    counts = counts_around_tumour(
+        atlas.probability,
+        regions,
+        atlas.truth,
+        found=region_mask(atlas.found, WHOLE),
+        brain=atlas.brain,
+        spacing=atlas.spacing,
+        margin_mm=margin_mm,
+    )
     scores = score_regions(own.truth, own.found, own.spacing, own.brain, regions)
     rows = [
         {
@@ -189,15 +195,6 @@ def curve_rows(region: str, curves: UncertaintyCurves) -> list[dict[str, Any]]:
 def _curves(atlas: InAtlas, region: str, channel: int) -> UncertaintyCurves:
     truth, found = region_mask(atlas.truth, region), region_mask(atlas.found, region)
     return uncertainty_curves(truth, found, atlas.uncertainty[..., channel], atlas.brain)
-
-
-def _counts(atlas: InAtlas, regions: Sequence[str], margin_mm: float) -> dict[str, Array]:
-    truth, found = (region_mask(labels, WHOLE) for labels in (atlas.truth, atlas.found))
-    interest = region_of_interest(truth, found, atlas.brain, atlas.spacing, margin_mm)
-    return {
-        region: level_counts(atlas.probability[..., k], region_mask(atlas.truth, region), interest)
-        for k, region in enumerate(regions)
-    }
 
 
 def _lesionwise(score: LesionScore | None) -> dict[str, Any]:

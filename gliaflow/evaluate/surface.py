@@ -92,14 +92,19 @@ def surface_score(
     >>> round(score.hd95_mm, 6), score.assd_mm
     (5.7, 2.0)
     """
-    if first.shape != second.shape:
-        raise ImageError(f"masks of shapes {first.shape} and {second.shape}; bring both to one grid")
+    check_shapes(first, second)
     if not (first.any() and second.any()):
         distance = worst_mm if first.any() or second.any() else 0.0
         return SurfaceScore(distance, distance)
     there, back = surface_distances(first, second, spacing)
     hd95 = max(float(np.percentile(way, PERCENTILE)) for way in (there, back))
     return SurfaceScore(hd95, float(np.concatenate([there, back]).mean()))
+
+
+def check_shapes(first: Array, second: Array) -> None:
+    """Raise an ``ImageError`` where two masks have different shapes."""
+    if first.shape != second.shape:
+        raise ImageError(f"masks of shapes {first.shape} and {second.shape}; bring both to one grid")
 
 
 def surface_distances(first: Array, second: Array, spacing: Sequence[float]) -> tuple[Array, Array]:

@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from gliaflow.images import Array
 from gliaflow.labels import REGIONS, region_mask
+from gliaflow.tables import NAME_COLUMNS
 
 CONNECTED = np.ones((3, 3, 3), dtype=bool)
 
@@ -40,9 +41,7 @@ def measure(labels: Array, voxel_ml: float, regions: Sequence[str]) -> dict[str,
 
 
 VOLUME_COLUMNS = {
-    "cohort": "Cohort of the sample sheet",
-    "subject": "Subject of the sample sheet",
-    "session": "Session of the sample sheet",
+    **NAME_COLUMNS,
     "model": "Model of config/models.yaml that segmented the session",
     "wt_volume_ml": "Volume of the whole tumour in ml",
     "tc_volume_ml": "Volume of the tumour core in ml; empty where the model does not determine it",

@@ -1,6 +1,5 @@
 """The members of a model that counts raters, put together again."""
 
-import json
 from pathlib import Path
 
 import nibabel as nib
@@ -10,7 +9,7 @@ from gliaflow.errors import ImageError
 from gliaflow.images import Array, data_of, read_image, same_grid
 from gliaflow.segment.members import read_model_facts
 from gliaflow.segment.segmenters import dequantise
-from gliaflow.sidecar import sidecar_path
+from gliaflow.sidecar import read_json, sidecar_path
 
 
 def read_levels(folder: Path, grid: nib.Nifti1Image) -> Array:
@@ -41,7 +40,7 @@ def read_levels(folder: Path, grid: nib.Nifti1Image) -> Array:
     counts: dict[int, int] = {}
     raters = 0
     for path in sorted(folder.glob("*_probseg.nii.gz")):
-        facts = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
+        facts = read_json(sidecar_path(path))
         if "AtLeast" not in facts:
             raise ImageError(f"{path}: the model does not count raters; train one with train.target: raters")
         level, raters = facts["AtLeast"], facts["Raters"]

@@ -1,6 +1,5 @@
 """The files of an agreement: the number of raters as a label map, and the expected share of them."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from gliaflow.raters.decode import agreement_level, expected_agreement
 from gliaflow.raters.score import qubiq_rows
 from gliaflow.results import keep_image
 from gliaflow.segment.segmenters import dequantise, quantise
-from gliaflow.sidecar import sidecar_path
+from gliaflow.sidecar import read_json, sidecar_path
 
 
 def keep_agreement(
@@ -87,4 +86,4 @@ def score_agreement(reference: str | Path, level: str | Path, expected: str | Pa
 
 def raters_of(path: str | Path) -> int:
     """Return how many raters an agreement map counts, as its sidecar says."""
-    return int(json.loads(sidecar_path(path).read_text(encoding="utf-8"))["Raters"])
+    return int(read_json(sidecar_path(path))["Raters"])

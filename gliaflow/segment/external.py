@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 
 from gliaflow.images import Array, data_of, new_image
-from gliaflow.labels import convert_labels, region_mask, whole_values
+from gliaflow.labels import given_labels, region_mask
 from gliaflow.preprocess.resample import resample
 from gliaflow.segment.segmenters import Member
 
@@ -42,7 +42,7 @@ def external_member(
     ImageError
         A value is no label, or none of the convention.
     """
-    table = convert_labels(whole_values(data_of(labels, np.float64), name), values)
+    table = given_labels(data_of(labels, np.float64), values, name)
     masks = [new_image(region_mask(table, region), labels.affine) for region in regions]
     moved: list[Array] = [data_of(resample(mask, grid, matrix)) for mask in masks]
     return Member(np.clip(np.stack(moved, axis=-1), 0, 1), {"Values": values})

@@ -1,6 +1,5 @@
 """The files between segmentation and fusion: one probability map for each ensemble member, in one folder."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from gliaflow.errors import ImageError
 from gliaflow.images import Array, data_of, read_image, same_grid, write_image
 from gliaflow.segment.names import FAILED, MODEL_FACTS
 from gliaflow.segment.segmenters import Member, dequantise, quantise
-from gliaflow.sidecar import write_json, write_sidecar
+from gliaflow.sidecar import read_json, write_json, write_sidecar
 
 
 def member_path(folder: Path, member: str) -> Path:
@@ -105,7 +104,7 @@ def read_model_facts(folder: Path) -> dict[str, Any]:
     """
     if (folder / FAILED).exists():
         raise ImageError((folder / FAILED).read_text(encoding="utf-8"))
-    facts: dict[str, Any] = json.loads((folder / MODEL_FACTS).read_text(encoding="utf-8"))
+    facts: dict[str, Any] = read_json(folder / MODEL_FACTS)
     return facts
 
 

@@ -15,13 +15,12 @@ from gliaflow.labels import REGIONS, region_labels
 from gliaflow.nnunet.regions import agreement_labels
 from gliaflow.nnunet.targets import BRAIN, inside_region, region_values, target_of
 from gliaflow.sidecar import write_json
+from gliaflow.tables import NAME_COLUMNS
 
 logger = logging.getLogger(__name__)
 MISSING = "missing.nii.gz"
 SESSION_COLUMNS = {
-    "cohort": "Cohort of the sample sheet",
-    "subject": "Subject of the sample sheet",
-    "session": "Session of the sample sheet",
+    **NAME_COLUMNS,
     "site": "Site of the table of patients' data, else the cohort",
     "fold": "Fold that the subject, with all its sessions, is left out of",
 }

@@ -18,9 +18,9 @@ from gliaflow.nnunet.manifest import Manifest, label_names
 from gliaflow.nnunet.package import write_package
 from gliaflow.nnunet.regions import AGREEMENT
 from gliaflow.nnunet.targets import BRAIN
-from gliaflow.sidecar import software_versions
+from gliaflow.sidecar import read_json, software_versions
 from gliaflow.train.card import model_card
-from gliaflow.train.fold import CONFIGURATION, read_json, read_plans
+from gliaflow.train.fold import CONFIGURATION, read_plans
 from gliaflow.train.recipe import optional_sequences
 
 TABLE_HEAD = """\

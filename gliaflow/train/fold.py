@@ -11,6 +11,7 @@ from gliaflow.fetch import sha256_of
 from gliaflow.images import write_bytes
 from gliaflow.nnunet.environment import prepare_nnunet
 from gliaflow.nnunet.layout import FINAL
+from gliaflow.sidecar import read_json
 from gliaflow.train.recipe import Recipe, recipe_record
 from gliaflow.train.start import starting_weights
 
@@ -111,8 +112,3 @@ def read_plans(preprocessed: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     dataset = read_json(preprocessed / "dataset.json")
     dataset.pop("dataset", None)
     return read_json(preprocessed / f"{PLANS}.json"), dataset
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))

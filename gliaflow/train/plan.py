@@ -9,8 +9,8 @@ from typing import Any
 
 from gliaflow.errors import ConfigError
 from gliaflow.nnunet.environment import prepare_nnunet
-from gliaflow.sidecar import write_json
-from gliaflow.train.fold import CONFIGURATION, PLANS, read_json
+from gliaflow.sidecar import read_json, write_json
+from gliaflow.train.fold import CONFIGURATION, PLANS
 from gliaflow.train.recipe import Recipe
 
 VOXELS = 100_000

@@ -9,15 +9,13 @@ from typing import Any
 import numpy as np
 
 from gliaflow.images import Array, data_of, read_image, spacing_of
-from gliaflow.labels import region_mask
+from gliaflow.sidecar import read_json
 from gliaflow.train.counts import CaseCounts, count_case
 from gliaflow.train.dataset import Case
-from gliaflow.train.fold import read_json
 from gliaflow.train.tune import Tuned, tune
-from gliaflow.uncertainty.counts import level_counts, region_of_interest
+from gliaflow.uncertainty.counts import WHOLE, counts_around_tumour
 from gliaflow.uncertainty.temperature import can_recalibrate, recalibrate, recalibration_rows
 
-WHOLE = "WT"
 HALF = 128
 """The first value of a quantised map that stands for 0.5 and more."""
 logger = logging.getLogger(__name__)
@@ -106,8 +104,7 @@ def level_counts_of(case: Case, folder: Path, regions: Sequence[str]) -> dict[st
     levels = data_of(read_image(folder / f"{case.name}_probseg.nii.gz"), np.uint8)
     brain = np.ones(truth.shape, dtype=bool) if case.mask is None else data_of(read_image(case.mask)) > 0
     found = levels[..., list(regions).index(WHOLE)] >= HALF
-    interest = region_of_interest(region_mask(truth, WHOLE), found, brain, spacing_of(label))
-    return {r: level_counts(levels[..., k], region_mask(truth, r), interest) for k, r in enumerate(regions)}
+    return counts_around_tumour(levels, regions, truth, found=found, brain=brain, spacing=spacing_of(label))
 
 
 def borne_out(tuned: Tuned) -> dict[str, bool]:

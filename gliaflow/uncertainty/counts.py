@@ -10,10 +10,12 @@ from scipy import ndimage
 
 from gliaflow.errors import ImageError
 from gliaflow.images import Array
+from gliaflow.labels import region_mask
 from gliaflow.masks import boxes_round
 from gliaflow.tables import write_table
 
 LEVELS = 256
+WHOLE = "WT"
 COUNT_COLUMNS = {
     "region": "Region",
     "level": "Value of the quantised probability map, 0 to 255; it stands for (level + 0.5) / 256",
@@ -90,6 +92,41 @@ def level_counts(levels: Array, truth: Array, interest: Array) -> Array:
         raise ImageError(f"probabilities of type {levels.dtype}; quantise them to uint8 first")
     cells = 2 * levels[interest].astype(np.int64) + truth[interest].astype(bool)
     return np.bincount(cells, minlength=2 * LEVELS).reshape(LEVELS, 2)
+
+
+def counts_around_tumour(
+    levels: Array,
+    regions: Sequence[str],
+    labels: Array,
+    *,
+    found: Array,
+    brain: Array,
+    spacing: Sequence[float],
+    margin_mm: float = 10.0,
+) -> dict[str, Array]:
+    """Count the voxels in and around a session's tumour by probability and truth, region by region.
+
+    Parameters
+    ----------
+    levels
+        Quantised probabilities, uint8, shape (x, y, z, regions).
+    regions
+        The channels.
+    labels
+        The truth, values of resources/labels.tsv, integers, shape (x, y, z).
+    found, brain, spacing, margin_mm
+        See `region_of_interest`.
+
+    Returns
+    -------
+    dict
+        By region, see `level_counts`.
+    """
+    interest = region_of_interest(region_mask(labels, WHOLE), found, brain, spacing, margin_mm)
+    return {
+        region: level_counts(levels[..., k], region_mask(labels, region), interest)
+        for k, region in enumerate(regions)
+    }
 
 
 def write_counts(path: Path, counts: Mapping[str, Array]) -> None:

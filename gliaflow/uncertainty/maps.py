@@ -149,8 +149,13 @@ def uncertainty_map(ensemble: Ensemble, source: str = "entropy") -> Array:
         raise ConfigError(
             f"source: {show(source)}: needs two members or more, but there is one; write entropy"
         )
-    scaled = np.rint(100 * np.clip(SOURCES[source](ensemble), 0, 1)).astype(np.uint8)
-    return on_grid(scaled, ensemble.brain)
+    quantity, share = SOURCES[source]
+    return on_grid(to_hundred(share(getattr(ensemble, quantity))), ensemble.brain)
+
+
+def to_hundred(shares: Array) -> Array:
+    """Return shares of the largest uncertainty that there is as whole numbers from 0 to 100, uint8."""
+    return np.rint(100 * np.clip(shares, 0, 1)).astype(np.uint8)
 
 
 def on_grid(values: Array, brain: Array) -> Array:
@@ -228,9 +233,10 @@ def _ensemble(brain: Array, means: Array, masks: Array) -> Ensemble:
     )
 
 
-SOURCES: Mapping[str, Callable[[Ensemble], Array]] = {
-    "entropy": lambda ensemble: (ensemble.entropy - LEAST_ENTROPY) / (1 - LEAST_ENTROPY),
-    "variance": lambda ensemble: 4 * ensemble.variance,
-    "mutual_information": lambda ensemble: ensemble.mutual_information,
-    "disagreement": lambda ensemble: 2 * (1 - ensemble.agreement),
+SOURCES: Mapping[str, tuple[str, Callable[[Array], Array]]] = {
+    "entropy": ("entropy", lambda bits: (bits - LEAST_ENTROPY) / (1 - LEAST_ENTROPY)),
+    "variance": ("variance", lambda variance: 4 * variance),
+    "mutual_information": ("mutual_information", lambda bits: bits),
+    "disagreement": ("agreement", lambda share: 2 * (1 - share)),
 }
+"""The quantity of an `Ensemble` that each source is made from, and its share of the largest uncertainty."""

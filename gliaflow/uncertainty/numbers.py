@@ -250,10 +250,14 @@ def seen_parts(masks: Array, brain: Array) -> tuple[tuple[float, int], ...]:
     return tuple((int(n) / len(masks), int(v)) for n, v in zip(seen[1:], voxels[1:], strict=True))
 
 
-def uncertain_parts(masks: Array, brain: Array, share: float = 0.5) -> tuple[int, int]:
-    """Count the parts (see `seen_parts`) that fewer than a share of the members found, and their voxels."""
-    few = [voxels for seen, voxels in seen_parts(masks, brain) if seen < share]
-    return len(few), sum(few)
+def uncertain_parts(parts: Sequence[tuple[float, float]], share: float = 0.5) -> tuple[int, float]:
+    """Count the parts that fewer than a share of the members found, and add up their sizes.
+
+    >>> uncertain_parts([(1.0, 40), (0.25, 3), (0.5, 2)])
+    (1, 3.0)
+    """
+    few = [size for seen, size in parts if seen < share]
+    return len(few), math.fsum(few)
 
 
 def border(mask: Array, spacing: Sequence[float], shell_mm: float) -> Array:
@@ -295,7 +299,7 @@ def _numbers(  # noqa: PLR0917
     shell_mm: float,
     share: float,
 ) -> RegionNumbers:
-    few = None if members.parts is None else [ml for seen, ml in members.parts if seen < share]
+    few, few_ml = (None, None) if members.parts is None else uncertain_parts(members.parts, share)
     return RegionNumbers(
         volume_ml=int(fused.sum()) * math.prod(spacing) / 1000,
         volume_low_ml=members.volume_low_ml,
@@ -304,8 +308,8 @@ def _numbers(  # noqa: PLR0917
         pairwise_dice=members.pairwise_dice,
         entropy_inside_bit=_mean(entropy[fused & brain]),
         entropy_border_bit=_mean(entropy[border(fused, spacing, shell_mm) & brain]),
-        uncertain_components=None if few is None else len(few),
-        uncertain_components_ml=None if few is None else math.fsum(few),
+        uncertain_components=few,
+        uncertain_components_ml=few_ml,
     )
 
 

@@ -1,33 +1,19 @@
 """The uncertainty of a session: all its sources' members in, maps and numbers out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 
-from gliaflow.fuse.mean import mean_probability
-from gliaflow.fuse.sources import Source, quantised, same_voters
+from gliaflow.fuse.sources import Source, quantised, same_voters, voters_of
 from gliaflow.images import Array, data_of, new_image, spacing_of
 from gliaflow.preprocess.resample import resample
-from gliaflow.segment.segmenters import dequantise, quantise
-from gliaflow.uncertainty.maps import LEAST_ENTROPY, aggregate, on_grid
+from gliaflow.segment.segmenters import quantise
+from gliaflow.uncertainty.maps import SOURCES, aggregate, on_grid, to_hundred
 from gliaflow.uncertainty.names import LARGEST
 from gliaflow.uncertainty.numbers import MemberNumbers, member_numbers
-
-COMBINED: Mapping[str, tuple[str, Callable[[Array], Array]]] = {
-    "entropy": ("entropy", lambda bits: (bits - LEAST_ENTROPY) / (1 - LEAST_ENTROPY)),
-    "variance": ("variance", lambda share: share),
-    "mutual_information": ("mutual_information", lambda bits: bits),
-    "disagreement": ("agreement", lambda share: 2 * (1 - share)),
-}
-"""The map that each source of the combined one is made from, and how, both 0 to 1."""
-SESSION_COLUMNS = {
-    "cohort": "Cohort of the sample sheet",
-    "subject": "Subject of the sample sheet",
-    "session": "Session of the sample sheet",
-}
 
 
 @dataclass(frozen=True)
@@ -87,7 +73,7 @@ def combined_map(maps: Mapping[str, Array], source: str, members: int) -> Array:
     maps
         As in `SessionUncertainty`.
     source
-        A key of `COMBINED`. One member has nothing but the entropy of its probability.
+        A key of `SOURCES`. One member has nothing but the entropy of its probability.
     members
         How many there are.
 
@@ -96,8 +82,8 @@ def combined_map(maps: Mapping[str, Array], source: str, members: int) -> Array:
     Array
         uint8, shape (x, y, z, regions).
     """
-    name, table = COMBINED[source if members > 1 else "entropy"]
-    scaled = np.rint(100 * np.clip(table(np.arange(256) / 255), 0, 1)).astype(np.uint8)
+    name, share = SOURCES[source if members > 1 else "entropy"]
+    scaled = to_hundred(share(np.arange(256) / 255 * LARGEST[name]))
     # 0 stands for what lies outside the brain too
     scaled[0] = 0
     return np.asarray(scaled[maps[name]])
@@ -142,5 +128,4 @@ def on_other_grid(values: Array, affine: Array, mask: nib.Nifti1Image, matrix: A
 def _members(sources: Sequence[Source], regions: Sequence[str]) -> Iterator[Array]:
     if len(sources) == 1:
         return quantised(sources[0], regions)
-    able = (source for source in sources if set(regions) <= set(source.regions))
-    return (quantise(mean_probability(map(dequantise, quantised(source, regions)))) for source in able)
+    return map(quantise, voters_of(sources, regions).maps("mean"))

@@ -193,7 +193,7 @@ def model_about(wildcards):
 def model_regions(wildcards):
     """The regions that any source of a session determines."""
     found = {region for source in sources_of(session_of(wildcards)) for region in source.regions}
-    return [region for region in ("WT", "TC", "ET") if region in found]
+    return [region for region in REGIONS if region in found]
 
 
 def postprocess_layers(wildcards):

@@ -16,7 +16,7 @@ from gliaflow.config.models import (
 )
 from gliaflow.config.participants import read_participants
 from gliaflow.config.samples import read_samples
-from gliaflow.config.settings import complete_config
+from gliaflow.config.settings import REGIONS, complete_config
 from gliaflow.config.suitable import (
     candidate_models,
     check_brain_model,
