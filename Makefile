@@ -55,7 +55,6 @@ models: model-brain model-tumour ## train the default models anew, from nothing,
 # each by itself; make -j2 models trains them side by side, hence --nolock
 model-brain model-tumour: model-%: .venv/ready
 	$(BIN)/python -m gliaflow.simulate.$(COHORT_$*) --jobs $(CORES)
-	$(BIN)/snakemake --nolock --cores $(CORES) --configfile config/recipes/$*.yaml config/recipes/$*_start.yaml -- train
 	$(BIN)/snakemake --nolock --cores $(CORES) --configfile config/recipes/$*.yaml -- train
 
 clean: ## remove the demonstration and the environment, and nothing else
