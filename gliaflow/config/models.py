@@ -28,6 +28,7 @@ class Model:
     sequences: tuple[str, ...]
     optional: tuple[str, ...]
     regions: tuple[str, ...]
+    target: str
     atlas: str
     labels: str
     orientation: str

@@ -11,7 +11,7 @@ import pandas as pd
 from gliaflow.evaluate.bootstrap import Bootstrap, bootstrap_correlation
 from gliaflow.evaluate.cohort import COHORT_COLUMNS, cohort_table
 from gliaflow.evaluate.detection import Detection, SizeCount, detection_rows
-from gliaflow.evaluate.plots import draw_dice, draw_dice_by_site, draw_dice_over_volume, draw_uncertainty
+from gliaflow.evaluate.plots import draw_dice, draw_dice_by_site, draw_dice_over_volume, draw_qu_brats
 from gliaflow.evaluate.qu_brats import UncertaintyCurves
 from gliaflow.evaluate.session import DETECTION_TABLE_COLUMNS, EVALUATION_COLUMNS, METRICS, rounded
 from gliaflow.images import Array
@@ -97,7 +97,7 @@ def write_cohort_evaluation(
     draw_dice(dice, rows, dpi)
     draw_dice_by_site(sites, rows, dpi)
     draw_dice_over_volume(volume, rows, dpi)
-    draw_uncertainty(uncertainty, all_curves(given.curves), dpi)
+    draw_qu_brats(uncertainty, all_curves(given.curves), dpi)
     draw_reliability(reliability, counts, bins=bins)
 
 

@@ -14,11 +14,12 @@ from gliaflow.evaluate.held_out_figures import COLOURS, DPI, save_png
 from gliaflow.evaluate.held_out_tables import markdown
 from gliaflow.evaluate.held_out_tumour import Found, TumourCase
 from gliaflow.evaluate.overlap import dice
-from gliaflow.evaluate.plots import draw_uncertainty
+from gliaflow.evaluate.plots import draw_qu_brats, draw_qubiq
 from gliaflow.evaluate.qu_brats import UncertaintyCurves, uncertainty_curves
-from gliaflow.evaluate.qubiq import CHALLENGE_THRESHOLDS, PAPER_THRESHOLDS, qubiq_dice, rater_agreement
+from gliaflow.evaluate.qubiq import PAPER_THRESHOLDS, dice_at_thresholds
 from gliaflow.images import Array, data_of
 from gliaflow.labels import region_mask
+from gliaflow.raters.agreement import agreement_map, agreement_share
 from gliaflow.segment.segmenters import dequantise
 from gliaflow.simulate.raters import Raters
 from gliaflow.tables import write_table
@@ -53,6 +54,8 @@ class Trust:
     rows: list[dict[str, Any]] = field(default_factory=list)
     curves: dict[str, list[UncertaintyCurves]] = field(default_factory=dict)
     counts: dict[str, list[Array]] = field(default_factory=dict)
+    qubiq: list[tuple[float, ...]] = field(default_factory=list)
+    """Of each case with a tumour, the Dice at each of `PAPER_THRESHOLDS`."""
 
     def add(self, case: TumourCase, found: Found, regions: Sequence[str], seed: int) -> None:
         """Measure a case.
@@ -82,6 +85,8 @@ class Trust:
                 uncertainty_curves(truth, labelled, unsure[..., k], brain)
             )
             self.counts.setdefault(region, []).append(counts[region])
+        qubiq = _qubiq(case, found.probability[..., regions.index("WT")], seed)
+        self.qubiq += [qubiq] if qubiq else []
         overlaps = [dice(*pair) for pair in pairs.values() if pair[0].any() or pair[1].any()]
         self.rows.append(
             {
@@ -91,7 +96,8 @@ class Trust:
                 "review": int(decided.flagged),
                 "review_reasons": "; ".join(decided.reasons),
                 "mean_dice": float(np.mean(overlaps)) if overlaps else None,
-                **_qubiq(case, found.probability[..., regions.index("WT")], seed),
+                "qubiq_challenge": float(np.mean(qubiq[1:])) if qubiq else None,
+                "qubiq_paper": float(np.mean(qubiq)) if qubiq else None,
             }
         )
 
@@ -116,14 +122,16 @@ class Trust:
 
 
 def write_trust(folder: Path, trust: Trust) -> str:
-    """Write trust.tsv, uncertainty.png, calibration.png and review.png; return the tables in Markdown."""
+    """Write trust.tsv and the pictures of uncertainty; return the tables in Markdown."""
     write_table(folder / "trust.tsv", trust.rows, TRUST_COLUMNS)
-    draw_uncertainty(folder / "uncertainty.png", trust.curves)
+    draw_qu_brats(folder / "uncertainty.png", trust.curves)
     scaled = trust.recalibrated()
     before = {region: np.sum(counts, axis=0) for region, counts in trust.counts.items()}
     after = {region: result.counts for region, result in scaled.items()}
     draw_reliability(folder / "calibration.png", before, after)
     draw_review(folder / "review.png", trust)
+    if trust.qubiq:
+        draw_qubiq(folder / "qubiq.png", trust.qubiq, PAPER_THRESHOLDS)
     parts = {
         "QU-BraTS": _qu_brats_table(trust.curves),
         "QUBIQ": _qubiq_table(trust.rows),
@@ -153,17 +161,14 @@ def _pair(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
     return row["review_score"], row["mean_dice"]
 
 
-def _qubiq(case: TumourCase, levels: Array, seed: int) -> dict[str, float | None]:
-    whole = region_mask(case.truth, "WT")
-    if not whole.any():
-        return {"qubiq_challenge": None, "qubiq_paper": None}
+def _qubiq(case: TumourCase, levels: Array, seed: int) -> tuple[float, ...]:
+    """Return the Dice at each of `PAPER_THRESHOLDS`; nothing for a healthy case."""
+    if not region_mask(case.truth, "WT").any():
+        return ()
     raters = Raters(RATERS, seed).rate(case.truth, case.spacing, case.name)
-    agreed = rater_agreement([region_mask(labels, "WT") for labels in raters])
+    agreed = agreement_map(np.stack([region_mask(labels, "WT") for labels in raters]))
     predicted = np.where(levels > 0, dequantise(levels), 0)
-    return {
-        "qubiq_challenge": qubiq_dice(agreed, predicted, CHALLENGE_THRESHOLDS),
-        "qubiq_paper": qubiq_dice(agreed, predicted, PAPER_THRESHOLDS),
-    }
+    return dice_at_thresholds(agreement_share(agreed, RATERS), predicted, PAPER_THRESHOLDS)
 
 
 def _qu_brats_table(curves: Mapping[str, Sequence[UncertaintyCurves]]) -> str:

@@ -137,6 +137,7 @@ def model_chain(package: Path, *, mirror: bool = True, threads: int = 1, gpu: bo
         name=manifest.name,
         sequences=manifest.sequences,
         regions=manifest.regions,
+        target=manifest.target,
         optional=manifest.optional,
         path=package,
         atlas=manifest.atlas,

@@ -100,7 +100,7 @@ def draw_dice_over_volume(path: Path, rows: Sequence[Row], dpi: int = DPI) -> No
     save_png(figure, path)
 
 
-def draw_uncertainty(path: Path, curves: Mapping[str, Sequence[UncertaintyCurves]], dpi: int = DPI) -> None:
+def draw_qu_brats(path: Path, curves: Mapping[str, Sequence[UncertaintyCurves]], dpi: int = DPI) -> None:
     """Draw the three curves of QU-BraTS of each region: the mean over the sessions, and a band of quartiles.
 
     Parameters
@@ -130,6 +130,42 @@ def draw_uncertainty(path: Path, curves: Mapping[str, Sequence[UncertaintyCurves
         axes.set_title(label, fontsize="medium")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize="small", title="area under the curve", title_fontsize="small")
+    save_png(figure, path)
+
+
+def draw_qubiq(
+    path: Path, sessions: Sequence[Sequence[float]], thresholds: Sequence[float], dpi: int = DPI
+) -> None:
+    """Draw the Dice of QUBIQ over its thresholds: each session, their mean, and a band of quartiles.
+
+    Parameters
+    ----------
+    path, dpi
+        As for `draw_dice`.
+    sessions
+        Of each session the Dice at each threshold; see `gliaflow.evaluate.qubiq.dice_at_thresholds`.
+    thresholds
+        Where both, the share of the raters and the probability, were cut.
+
+    Raises
+    ------
+    ConfigError
+        There are no sessions, or one has another number of values.
+    """
+    if not sessions or {len(session) for session in sessions} != {len(thresholds)}:
+        raise ConfigError(
+            f"QUBIQ: {len(sessions)} sessions do not all have {len(thresholds)} values; give one a threshold"
+        )
+    values = np.array(sessions)
+    low, high = np.quantile(values, (0.25, 0.75), axis=0)
+    figure, (axes,) = _page(1, (5.0, 3.8), dpi)
+    axes.plot(thresholds, values.T, color="grey", linewidth=0.5, alpha=0.4)
+    axes.fill_between(thresholds, low, high, color=COLOURS[0], alpha=0.25, linewidth=0)
+    axes.plot(thresholds, values.mean(axis=0), color=COLOURS[0], marker="o", markersize=4)
+    axes.set_xlabel("threshold of both the raters' share and the probability")
+    axes.set_title(f"{len(values)} sessions, mean and quartiles", fontsize="medium")
+    axes.grid(axis="x", alpha=0.3)
+    _scale(axes, "Dice", lowest(values.ravel().tolist()))
     save_png(figure, path)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gliaflow.config.mistakes import listing
 from gliaflow.errors import ConfigError, ImageError
 from gliaflow.evaluate.overlap import dice
 from gliaflow.images import Array
@@ -15,42 +14,6 @@ PAPER_THRESHOLDS = (0.0, *CHALLENGE_THRESHOLDS)
 """0.0 to 0.9 (BrainLes 2021, S9); at 0.0 all voxels are inside, so that any prediction has at least 0.1."""
 TOLERANCE = 1e-6
 """A value less than this below a threshold is at it: 3 of 5 raters, written as float32, are at 0.6."""
-
-
-def rater_agreement(masks: Sequence[Array]) -> Array:
-    """Return the share of raters who marked each voxel: the soft reference.
-
-    Parameters
-    ----------
-    masks
-        One bool array for each rater, of one shape.
-
-    Returns
-    -------
-    Array
-        float32, 0 to 1.
-
-    Raises
-    ------
-    ImageError
-        There is no mask, or the shapes differ.
-
-    Examples
-    --------
-    >>> rater_agreement([np.array([True, True]), np.array([True, False])]).tolist()
-    [1.0, 0.5]
-    """
-    shapes = {mask.shape for mask in masks}
-    if len(shapes) != 1:
-        raise ImageError(
-            f"raters' masks have the shapes {listing(sorted(shapes), 'and')}; bring all to one grid"
-            if shapes
-            else "there is no rater's mask; give at least one"
-        )
-    counts = np.zeros(masks[0].shape, dtype=np.int32)
-    for mask in masks:
-        counts += mask
-    return (counts / len(masks)).astype(np.float32)
 
 
 def qubiq_dice(

@@ -183,6 +183,11 @@ class Stated(Protocol):
         ...
 
     @property
+    def target(self) -> str:
+        """What it was trained for."""
+        ...
+
+    @property
     def atlas(self) -> str:
         """Where it was trained, or ``any``."""
         ...
@@ -201,6 +206,7 @@ def differences(table: Stated, manifest: Manifest) -> list[tuple[str, tuple[str,
         ("sequences", table.sequences, manifest.sequences),
         ("optional", tuple(sorted(table.optional)), tuple(sorted(manifest.optional))),
         ("regions", table.regions, manifest.regions),
+        ("target", (table.target,), (manifest.target,)),
         ("atlas", (table.atlas,), (table.atlas if table.atlas == "any" else manifest.atlas,)),
     ]
     return [(key, ours, theirs) for key, ours, theirs in pairs if ours != theirs]

@@ -13,6 +13,7 @@ import numpy as np
 
 from gliaflow.errors import ConfigError
 from gliaflow.images import Array, data_of, spacing_of
+from gliaflow.nnunet.targets import TUMOUR
 from gliaflow.segment.flair_baseline import FlairSettings, whole_tumour_probability
 
 Images = Mapping[str, nib.Nifti1Image]
@@ -32,6 +33,7 @@ class Entry:
     orientation: str = "RAS"
     configuration: str | None = None
     atlas: str = "any"
+    target: str = TUMOUR
     gpu: bool = True
 
 

@@ -176,6 +176,7 @@ def tumour_facts(manifest: Manifest) -> dict[str, Any]:
         "sequences": list(manifest.sequences),
         "optional": list(manifest.optional),
         "regions": list(manifest.regions),
+        "target": manifest.target,
         "atlas": manifest.atlas,
         "n4": applied.pop() if len(applied) == 1 else None,
     }

@@ -25,6 +25,7 @@ SAYINGS = {
 }
 """For each threshold the number of a region that it is compared with, and the reason."""
 WHOLE_ONLY = ("volume_above_ml",)
+EMPTY = "nothing was segmented"
 
 
 @dataclass(frozen=True)
@@ -115,25 +116,24 @@ def review(numbers: Mapping[str, RegionNumbers], settings: FlagSettings) -> Revi
     Parameters
     ----------
     numbers
-        By region, ``WT`` among them.
+        By region. Where the whole tumour was not determined, its volume has no part in the decision.
     settings
         The thresholds.
 
     Raises
     ------
     ConfigError
-        There is no whole tumour among the regions.
+        There is no region.
     """
-    if WHOLE not in numbers:
-        raise ConfigError(
-            f"flags: need the region {WHOLE}, but there is {listing(numbers or ['none'], 'and')}"
-        )
+    if not numbers:
+        raise ConfigError("flags: there is no region to decide by; segment one at least")
+    empty = settings.empty and not any(values.volume_ml for values in numbers.values())
     reasons = tuple(
         f"{region}: {reason}"
         for region, values in numbers.items()
         for reason in _reasons(values, settings, whole=region == WHOLE)
     )
-    return Review(review_score(numbers), reasons)
+    return Review(review_score(numbers), (EMPTY, *reasons) if empty else reasons)
 
 
 def review_score(numbers: Mapping[str, RegionNumbers]) -> float | None:
@@ -158,8 +158,6 @@ def review_row(decided: Review) -> dict[str, float | int | str | None]:
 
 
 def _reasons(values: RegionNumbers, settings: FlagSettings, *, whole: bool) -> Iterator[str]:
-    if whole and settings.empty and not values.volume_ml:
-        yield "nothing was segmented"
     for key, (name, saying) in SAYINGS.items():
         value, limit = getattr(values, name), getattr(settings, key)
         if value is None or limit is None or (key in WHOLE_ONLY and not whole):

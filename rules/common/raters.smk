@@ -1,4 +1,3 @@
-from gliaflow.nnunet.manifest import read_manifest
 from gliaflow.nnunet.targets import RATERS
 from gliaflow.raters.files import number_of_raters, rater_files
 
@@ -24,14 +23,8 @@ def weights_word(wildcards):
 
 
 def counted_region(model):
-    """The region that a model counts raters of, or None; None too for a package that is not fetched yet."""
-    return region_counted_by(Path(model_file(model))) if model.kind == "nnunet" else None
-
-
-@cache
-def region_counted_by(package):
-    manifest = read_manifest(package) if package.exists() else None
-    return manifest.regions[0] if manifest and manifest.target == RATERS else None
+    """The region that a model counts raters of, or None."""
+    return model.regions[0] if model.target == RATERS else None
 
 
 def rater_model(entry):

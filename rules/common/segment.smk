@@ -33,6 +33,7 @@ def model_entry(wildcards):
         "sequences",
         "optional",
         "regions",
+        "target",
         "sha256",
         "labels",
         "orientation",

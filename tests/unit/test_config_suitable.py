@@ -37,6 +37,7 @@ TINY = Model(
     sequences=("t1c", "t2f"),
     optional=("t1c",),
     regions=("WT", "TC", "ET"),
+    target="tumour",
     atlas="any",
     labels="gliaflow",
     orientation="RAS",

@@ -9,7 +9,13 @@ from PIL import Image
 
 from gliaflow.errors import ConfigError
 from gliaflow.evaluate.held_out_figures import COLOURS
-from gliaflow.evaluate.plots import draw_dice, draw_dice_by_site, draw_dice_over_volume, draw_uncertainty
+from gliaflow.evaluate.plots import (
+    draw_dice,
+    draw_dice_by_site,
+    draw_dice_over_volume,
+    draw_qu_brats,
+    draw_qubiq,
+)
 from gliaflow.evaluate.qu_brats import uncertainty_curves
 
 
@@ -40,7 +46,7 @@ def curves(regions=("ET",), thresholds=(0, 25, 50, 75, 100)):
 
 
 ROW_DRAWERS = [draw_dice, draw_dice_by_site, draw_dice_over_volume]
-DRAWERS = [(draw, rows) for draw in ROW_DRAWERS] + [(draw_uncertainty, curves)]
+DRAWERS = [(draw, rows) for draw in ROW_DRAWERS] + [(draw_qu_brats, curves)]
 
 
 def drawn(draw, content, folder, **options):
@@ -70,7 +76,7 @@ def test_a_picture_is_the_same_each_time_small_and_in_the_colours_of_the_regions
     assert near(first, COLOURS[3]) < 5
 
 
-@pytest.mark.parametrize(("draw", "content"), [(draw_dice, rows), (draw_uncertainty, curves)])
+@pytest.mark.parametrize(("draw", "content"), [(draw_dice, rows), (draw_qu_brats, curves)])
 def test_twice_the_dots_per_inch_give_twice_the_pixels(draw, content, tmp_path):
     low, high = (pixels(drawn(draw, content(), tmp_path, dpi=dpi)).shape for dpi in (40, 80))
     assert high[:2] == (2 * low[0], 2 * low[1])
@@ -114,10 +120,10 @@ def test_more_sites_and_longer_names_make_a_wider_picture(tmp_path):
 
 def test_the_curve_of_a_region_without_sessions_is_left_out(tmp_path):
     content = {**curves(("WT",)), "TC": []}
-    assert near(drawn(draw_uncertainty, content, tmp_path), COLOURS[1]) < 5
+    assert near(drawn(draw_qu_brats, content, tmp_path), COLOURS[1]) < 5
 
 
-@pytest.mark.parametrize(("draw", "nothing"), [*((draw, []) for draw in ROW_DRAWERS), (draw_uncertainty, {})])
+@pytest.mark.parametrize(("draw", "nothing"), [*((draw, []) for draw in ROW_DRAWERS), (draw_qu_brats, {})])
 def test_nothing_to_draw_is_refused(draw, nothing, tmp_path):
     with pytest.raises(ConfigError, match="there are none to draw"):
         draw(tmp_path / "none.png", nothing)
@@ -130,7 +136,20 @@ def test_more_regions_than_colours_are_refused(draw, content, tmp_path):
         draw(tmp_path / "many.png", content(tuple("abcde")))
 
 
+def test_qubiq_is_drawn_from_each_session(tmp_path):
+    sessions = [(0.9, 0.8, 0.7), (1.0, 0.6, 0.5)]
+    first = drawn(draw_qubiq, sessions, tmp_path, thresholds=(0.1, 0.5, 0.9))
+    assert first == drawn(draw_qubiq, sessions, tmp_path, thresholds=(0.1, 0.5, 0.9))
+    assert near(first, COLOURS[0]) > 20
+
+
+@pytest.mark.parametrize("sessions", [[], [(0.9, 0.8), (0.7,)]])
+def test_qubiq_without_a_value_for_each_threshold_is_refused(sessions, tmp_path):
+    with pytest.raises(ConfigError, match="do not all have 2 values"):
+        draw_qubiq(tmp_path / "none.png", sessions, (0.1, 0.9))
+
+
 def test_curves_of_other_thresholds_are_refused(tmp_path):
     mixed = {**curves(("WT",)), **curves(("TC",), (0, 50, 100))}
     with pytest.raises(ConfigError, match="no or different thresholds"):
-        draw_uncertainty(tmp_path / "mixed.png", mixed)
+        draw_qu_brats(tmp_path / "mixed.png", mixed)

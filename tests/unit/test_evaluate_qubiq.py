@@ -13,7 +13,6 @@ from gliaflow.evaluate.qubiq import (
     PAPER_THRESHOLDS,
     dice_at_thresholds,
     qubiq_dice,
-    rater_agreement,
 )
 
 SHAPE = (3, 4, 2)
@@ -70,20 +69,6 @@ def test_it_is_symmetric_within_0_and_1_and_1_for_the_same(first, second):
     assert qubiq_dice(first, second) == qubiq_dice(second, first)
     assert 0 <= qubiq_dice(first, second) <= 1
     assert qubiq_dice(first, first) == 1
-
-
-@given(st.lists(arrays(bool, SHAPE), min_size=1, max_size=7))
-def test_the_agreement_is_the_mean_of_the_raters(masks):
-    agreement = rater_agreement(masks)
-    np.testing.assert_allclose(agreement, np.mean(masks, axis=0), rtol=1e-6)
-    assert agreement.dtype == np.float32
-
-
-def test_raters_who_do_not_fit_are_refused():
-    with pytest.raises(ImageError, match="give at least one"):
-        rater_agreement([])
-    with pytest.raises(ImageError, match=r"shapes \(2,\) and \(3,\); bring all to one grid"):
-        rater_agreement([np.ones(3, bool), np.ones(2, bool)])
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, 100, np.nan])

@@ -201,7 +201,8 @@ def test_a_package_of_raters_gives_at_least_one_and_at_least_two_raters_as_membe
     brain = np.linalg.norm(np.indices((20, 18, 16)).transpose(1, 2, 3, 0) - [9, 9, 8], axis=-1) < 7
     noise = np.random.default_rng(0).normal(100, 20, (2, *brain.shape))
     images = {s: new_image(noise[k] * brain, np.eye(4)) for k, s in enumerate(("t1c", "t2f"))}
-    entry = Entry("tiny", ("t1c", "t2f"), ("WT",), ("t1c", "t2f"), path, sha256_of(path), atlas="MNI152")
+    known = {"sha256": sha256_of(path), "atlas": "MNI152", "target": "raters"}
+    entry = Entry("tiny", ("t1c", "t2f"), ("WT",), ("t1c", "t2f"), path, **known)
     segmenter = NnunetSegmenter(entry, {"tta": False, "step": 0.5, "cpu_precision": "float32"})
     one, two = segmenter.members(images, new_image(brain, np.eye(4), np.uint8))
     assert one.facts == {"Fold": "0", "Mirrored": "no", "DropoutPass": None, "AtLeast": 1, "Raters": 2}

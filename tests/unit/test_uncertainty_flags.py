@@ -77,7 +77,7 @@ def test_only_the_whole_tumour_may_be_too_large_or_missing():
     assert review({"WT": large, "TC": large}, LIMITS).reasons == (
         "WT: too large to be believed (412.00 ml, above 300.00 ml)",
     )
-    assert review({"WT": EMPTY, "TC": EMPTY, "ET": EMPTY}, LIMITS).reasons == ("WT: nothing was segmented",)
+    assert review({"WT": EMPTY, "TC": EMPTY, "ET": EMPTY}, LIMITS).reasons == ("nothing was segmented",)
     assert not review({"WT": SURE, "ET": EMPTY}, LIMITS).flagged
 
 
@@ -147,7 +147,13 @@ def test_settings_that_are_not_possible_are_refused(values, message):
         flag_settings(values)
 
 
-@pytest.mark.parametrize(("numbers", "there"), [({"TC": SURE}, "TC"), ({}, "none")])
-def test_a_session_without_a_whole_tumour_region_is_refused(numbers, there):
-    with pytest.raises(ConfigError, match=f"need the region WT, but there is {there}"):
-        review(numbers, LIMITS)
+def test_a_model_of_the_core_alone_is_judged_by_the_core():
+    large = replace(SURE, volume_ml=412.0)
+    assert not review({"TC": large}, LIMITS).flagged
+    assert review({"TC": EMPTY}, LIMITS).reasons == ("nothing was segmented",)
+    assert review({"TC": replace(SURE, volume_cv=0.5)}, LIMITS).reasons[0].startswith("TC: members' volumes")
+
+
+def test_a_session_without_any_region_is_refused():
+    with pytest.raises(ConfigError, match="there is no region to decide by"):
+        review({}, LIMITS)

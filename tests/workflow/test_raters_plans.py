@@ -113,7 +113,10 @@ def counting_table(folder: Path, **changes: object) -> str:
     )
     with zipfile.ZipFile(folder / "raters.zip", "w") as archive:
         archive.writestr("gliaflow.json", manifest_bytes(manifest))
-    said = {"sequences": ["t1c"], "regions": ["ET"], "atlas": "MNI152", "licence": "CC-BY-4.0", "n4": False}
+    said = {
+        **{"sequences": ["t1c"], "regions": ["ET"], "target": manifest.target, "atlas": "MNI152"},
+        **{"licence": "CC-BY-4.0", "n4": False},
+    }
     file = {"name": "raters", "kind": "nnunet", "path": "raters.zip"}
     table = {"segmentation": [{**file, **said, "sha256": sha256_of(folder / "raters.zip")}]}
     (folder / "models.yaml").write_text(yaml.safe_dump(table))
@@ -140,6 +143,28 @@ def test_a_model_of_several_raters_gives_agreement_maps_and_scores_where_there_a
         assert len(jobs["raters_score"]) == len(jobs["raters_atlas"]) == count
         for job in jobs["raters_atlas"]:
             assert (job["wildcards"]["region"], job["params"]["weights"]) == ("ET", "none")
+
+
+def test_a_model_that_is_fetched_gives_agreement_maps_in_the_first_run(tmp_path):
+    table = Path(counting_table(tmp_path))
+    content = yaml.safe_load(table.read_text())
+    del content["segmentation"][0]["path"]
+    content["segmentation"][0]["url"] = "https://example.org/raters.zip"
+    table.write_text(yaml.safe_dump(content))
+    sheet = write_sheet(tmp_path / "samples.tsv", [rated(tmp_path, "1")])
+    found = plan(tmp_path, sheet, models=str(table))
+    assert found.status == 0, found.output
+    assert [found.jobs[rule] for rule in ("fetch_model", "raters_decode", "raters_score")] == [1, 1, 1]
+
+
+def test_a_table_that_does_not_say_that_a_model_counts_raters_is_told(tmp_path):
+    table = Path(counting_table(tmp_path))
+    table.write_text(table.read_text().replace("target: raters", "target: tumour"))
+    sheet = write_sheet(tmp_path / "samples.tsv", [session(tmp_path, "1")])
+    found = plan(tmp_path, sheet, models=str(table))
+    assert found.status == 1
+    assert "model raters, target" in found.output, found.output
+    assert "write what the package says into the model table" in found.output
 
 
 def test_an_agreement_map_needs_a_model_of_several_raters(tmp_path):
