@@ -131,8 +131,9 @@ def typed(schema: Schema, given: Any) -> Any:
     {'dpi': 80}
     """
     if isinstance(given, Mapping):
-        inner = schema.get("properties", {})
-        return {key: typed(inner.get(key, {"type": "string"}), value) for key, value in given.items()}
+        inner, other = schema.get("properties", {}), schema.get("additionalProperties")
+        other = other if isinstance(other, Mapping) else {"type": "string"}
+        return {key: typed(inner.get(key, other), value) for key, value in given.items()}
     if isinstance(given, list):
         return [typed(schema.get("items", {"type": "string"}), value) for value in given]
     wanted = schema.get("type", "string")

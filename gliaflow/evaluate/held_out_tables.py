@@ -170,7 +170,8 @@ def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _score_row(row: CaseScore) -> dict[str, Any]:
     figures = {key: value if value is None else round(value, 4) for key, value in vars(row.score).items()}
     names = {"case": row.case, "kind": row.kind, "method": row.method, "region": row.region}
-    return {**names, "state": row.score.state, **figures}
+    known = {**names, "state": row.score.state, **figures}
+    return {column: known[column] for column in SCORE_COLUMNS}
 
 
 def _cells(summary: Summary) -> list[str]:

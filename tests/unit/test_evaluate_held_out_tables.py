@@ -2,10 +2,12 @@
 
 import csv
 
+import numpy as np
 import pytest
 
 from gliaflow.evaluate import held_out_tables as tables
 from gliaflow.evaluate.held_out_tables import CaseScore, Curve, LimitPoint
+from gliaflow.evaluate.regions import score_regions
 from gliaflow.evaluate.scores import Score
 
 
@@ -87,3 +89,14 @@ def test_files_hold_every_row_and_say_what_their_columns_mean(tmp_path):
     assert (written[1]["state"], written[1]["sensitivity"]) == ("false", "")
     assert (tmp_path / "scores.json").is_file()
     assert (tmp_path / "limits.tsv").read_text().splitlines()[1] == "noise\t0.1\tWT\tsub-1\t0.5"
+
+
+def test_what_is_measured_of_a_region_besides_is_left_out(tmp_path):
+    """As the evaluation of a model makes its scores: they hold more figures than the table."""
+    labels = np.zeros((6, 6, 6), np.uint8)
+    labels[2:4, 2:4, 2:4] = 3
+    scores = score_regions(labels, labels, (1.0, 1.0, 1.0))
+    rows = [CaseScore("sub-1", "solid", "model", region, score) for region, score in scores.items()]
+    tables.write_scores(tmp_path / "scores.tsv", rows)
+    heads = (tmp_path / "scores.tsv").read_text().splitlines()[0].split("\t")
+    assert heads == list(tables.SCORE_COLUMNS)
