@@ -178,19 +178,11 @@ def test_heads_without_masks_cannot_be_trained_on(tmp_path):
 
 
 @pytest.mark.parametrize(("model", "row"), [("brain", head), ("tumour", labelled)])
-def test_the_recipes_of_the_default_models_train_in_two_steps(tmp_path, model, row):
-    """The first starts from nothing, the second from what the first left."""
+def test_the_recipes_of_the_default_models_train_from_nothing(tmp_path, model, row):
     ready = {"registered": "ref"} if model == "brain" else READY
     sheet = write_sheet(tmp_path / "samples.tsv", [row(tmp_path, f"{k}", **ready) for k in range(12)])
-    recipes = [REPOSITORY / "config" / "recipes" / f"{name}.yaml" for name in (model, f"{model}_start")]
-    first, second = f"training/gliaflow{model}start", f"training/gliaflow{model}"
-    before = tmp_path / "out" / first / f"gliaflow{model}start.zip"
-    before.parent.mkdir(parents=True)
-    for files, folder in ((recipes, first), (recipes[:1], second)):
-        found = plan(tmp_path, sheet, recipes=files, arguments=("train",), participants=None)
-        assert found.status == 0, found.output
-        assert found.jobs["train_fold"] == found.jobs["train_take"] == 1
-        assert f"{folder}/folds/dice_ce/fold_0/checkpoint_final.pth" in found.output
-        fold = next(line for line in found.output.splitlines() if "input: " in line and "nnUNet_pre" in line)
-        assert (before.name in fold) == (folder == second)
-        before.touch()
+    recipe = REPOSITORY / "config" / "recipes" / f"{model}.yaml"
+    found = plan(tmp_path, sheet, recipes=[recipe], arguments=("train",), participants=None)
+    assert found.status == 0, found.output
+    assert found.jobs["train_fold"] == found.jobs["train_take"] == 1
+    assert f"training/gliaflow{model}/folds/dice_ce/fold_0/checkpoint_final.pth" in found.output
