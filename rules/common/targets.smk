@@ -42,7 +42,8 @@ def cohort_outputs():
 
 
 def final_outputs():
-    return cohort_outputs() + [path for entry in SESSIONS.values() for path in session_outputs(entry)]
+    of_sessions = [path for entry in SESSIONS.values() for path in session_outputs(entry)]
+    return cohort_outputs() + of_sessions + (growth_outputs() if GROWTH["in_all"] else [])
 
 
 def pictures_there():

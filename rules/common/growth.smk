@@ -1,0 +1,224 @@
+GROWTH = config["growth"]
+
+
+def growth(suffix, **entities):
+    """Path of what belongs to a session's growth, with wildcards."""
+    return bids(root="results/{cohort}", datatype="growth", suffix=suffix, **SESSION, **entities)
+
+
+GROWTH_BRAIN = growth("mask.nii.gz", space="growth", desc="brain")
+GROWTH_LABELS = growth("dseg.nii.gz", space="growth")
+GROWTH_IMAGE = growth("{sequence}.nii.gz", space="growth", desc="brain")
+TISSUE = [growth("probseg.nii.gz", space="growth", label=name) for name in ("WM", "GM", "CSF")]
+FROM_ATLAS = [
+    growth(f"xfm.{ending}", **{"from": ATLAS, "to": "growth", "mode": "image"})
+    for ending in ("tfm", "nii.gz")
+]
+DIFFUSION = [growth("tensor.nii.gz", space="growth"), growth("FA.nii.gz", space="growth")]
+FIT = growth("fit.json")
+INVASION = [growth("invasion.nii.gz", space="growth", desc=name) for name in ("median", "low", "high")]
+DENSITY = growth("density.nii.gz", space="growth")
+STANDARD_PLANS = [growth("mask.nii.gz", space="growth", desc=f"margin{mm:g}") for mm in GROWTH["margins_mm"]]
+MODEL_PLAN = growth("mask.nii.gz", space="growth", desc="model")
+IN_BASELINE = [growth("dseg.nii.gz", space="baseline"), growth("registration.json", space="baseline")]
+RANKING = [growth(f"{name}.tsv") for name in ("ranking", "precision", "coverage")]
+SETTINGS_TRIED = growth("settings.tsv")
+COVERAGE_OF_COHORT = [f"results/{{cohort}}/growth_{name}.tsv" for name in ("ranking", "coverage", "summary")]
+EXPERIMENT = [f"results/{{cohort}}/growth_{name}.tsv" for name in ("settings", "patients", "experiment")]
+
+
+def cohort_growth_picture(name):
+    """A picture of a cohort's growth that goes into the report, with its caption."""
+    return report(
+        f"results/{{cohort}}/growth_{name}.png",
+        caption=f"../resources/report/growth_{name}.rst",
+        category="Growth",
+        subcategory="{cohort}",
+        labels={"picture": name},
+    )
+
+
+def has_tumour_labels(entry):
+    """Whether a session has a label map: an expert's, or a segmentation."""
+    return bool(entry.label or sources_of(entry))
+
+
+def growth_sessions():
+    """The sessions from which growth is foretold: the first of each subject, where it has a label map."""
+    return [entry for entry in FIRST.values() if has_tumour_labels(entry)]
+
+
+@cache
+def sessions_in_order(cohort, subject):
+    """A subject's sessions with a label map: by days, else as listed."""
+    own = [
+        e for e in SESSIONS.values() if (e.cohort, e.subject) == (cohort, subject) and has_tumour_labels(e)
+    ]
+    return sorted(own, key=lambda entry: entry.days or 0)
+
+
+def follow_ups():
+    """The later sessions against which predictions are judged."""
+    first = {entry.key for entry in growth_sessions()}
+    return [
+        entry
+        for cohort, subject, _ in sorted(first)
+        for entry in sessions_in_order(cohort, subject)
+        if entry.key not in first
+    ]
+
+
+def last_follow_ups():
+    """The last session of each subject that has more than one."""
+    last = {(entry.cohort, entry.subject): entry for entry in follow_ups()}
+    return list(last.values())
+
+
+def grown_labels(wildcards):
+    """The label map that growth starts from: the expert's where there is one."""
+    entry = session_of(wildcards)
+    return made_or_given(entry.label) if entry.label else fill(LABELS_REF, wildcards)
+
+
+def grown_values(wildcards):
+    """What the values of that label map mean; None for the workflow's own."""
+    return label_values(wildcards) if session_of(wildcards).label else None
+
+
+def grown_cell(wildcards):
+    """What the sidecar says of an expert's label map: its cell, not its path."""
+    entry = session_of(wildcards)
+    return cell_name(entry, "label") if entry.label else fill(LABELS_REF, wildcards)
+
+
+def tissue_sequences(wildcards):
+    """The sequences that show healthy tissue, the T1-weighted ones first."""
+    expected = session_of(wildcards).expected
+    chosen = [s for s in ("t1n", "t1c", "t2w", "t2f") if s in expected]
+    return chosen if GROWTH["tissue"]["method"] == "image" else chosen[:1]
+
+
+def of_tissue_sequences(wildcards):
+    return [fill(GROWTH_IMAGE, wildcards, sequence=s) for s in tissue_sequences(wildcards)]
+
+
+def of_growth_reference(wildcards):
+    """The image that a session's growth is shown on, and follow-ups are registered to."""
+    return fill(GROWTH_IMAGE, wildcards, sequence=reference(wildcards))
+
+
+def tissue_sources(wildcards):
+    """The files of tissue that the config names, by what they are; none for the bundled ones."""
+    maps = GROWTH["tissue"]["maps"]
+    named = {"atlas": config["atlas"]["path"], **(maps or {})}
+    return {name: str(find_path(path)) for name, path in named.items() if path}
+
+
+def diffusion_source(wildcards):
+    """A session's diffusion-weighted scan, else the tensor of the atlas; none where there is neither."""
+    entry, tensor = session_of(wildcards), GROWTH["tissue"]["tensor"]
+    if isinstance(entry.dwi, Path) and entry.dwi.name.endswith((".nii", ".nii.gz")):
+        return [str(entry.dwi)]
+    if entry.dwi is not None:
+        raise WorkflowError(
+            f"{'/'.join(entry.key)}: dwi ({entry.sheet}, row {entry.row}): growth takes a NIfTI with its .bval and "
+            ".bvec; convert the scan, or leave the cell empty"
+        )
+    return [str(find_path(tensor))] if tensor else []
+
+
+def diffusion_maps(wildcards):
+    return [fill(path, wildcards) for path in DIFFUSION] if diffusion_source(wildcards) else []
+
+
+def of_baseline(pattern):
+    """Input function: the pattern's files of the subject's first session."""
+
+    def inputs(wildcards):
+        session = first_session(wildcards)
+        paths = [pattern] if isinstance(pattern, str) else pattern
+        return [fill(path, wildcards, session=session) for path in paths]
+
+    return inputs
+
+
+def baseline_image(wildcards):
+    entry = FIRST[wildcards.cohort, wildcards.subject]
+    return fill(GROWTH_IMAGE, wildcards, session=entry.session, sequence=entry.reference)
+
+
+def baseline_diffusion(wildcards):
+    session = first_session(wildcards)
+    entry = SESSIONS[wildcards.cohort, wildcards.subject, session]
+    given = entry.dwi is not None or GROWTH["tissue"]["tensor"]
+    return [fill(path, wildcards, session=session) for path in DIFFUSION] if given else []
+
+
+def previous_session(wildcards):
+    """The session before a follow-up, as the value of its wildcard."""
+    names = [entry.session for entry in sessions_in_order(wildcards.cohort, wildcards.subject)]
+    return names[names.index(wildcards.session) - 1]
+
+
+def restart_labels(wildcards):
+    """The label map that the forward scheme restarts from, on the grid of the baseline."""
+    before = previous_session(wildcards)
+    pattern = GROWTH_LABELS if before == first_session(wildcards) else IN_BASELINE[0]
+    return fill(pattern, wildcards, session=before)
+
+
+def growth_outputs(wildcards=None):
+    """Every file of `snakemake growth`."""
+    first, later = growth_sessions(), follow_ups()
+    pairs = [(first, [INVASION[0], *STANDARD_PLANS, MODEL_PLAN, qc("growth.png")])]
+    pairs += [(later, [*RANKING, qc("followup.png")])]
+    made = [
+        path.format(cohort=e.cohort, subject=e.subject, session=e.session)
+        for entries, paths in pairs
+        for e in entries
+        for path in paths
+    ]
+    cohorts = sorted({entry.cohort for entry in later})
+    return made + [path.format(cohort=cohort) for cohort in cohorts for path in COVERAGE_OF_COHORT]
+
+
+def experiment_outputs(wildcards):
+    """Every file of `snakemake growth_experiment`."""
+    cohorts = sorted({entry.cohort for entry in last_follow_ups()})
+    if not cohorts:
+        raise WorkflowError(
+            "growth_experiment: no subject has two sessions with a label map; list later sessions, with days"
+        )
+    return [path.format(cohort=cohort) for cohort in cohorts for path in EXPERIMENT]
+
+
+def of_follow_ups(pattern, chosen=follow_ups):
+    """Input function: the pattern's file for the chosen sessions of a cohort."""
+
+    def inputs(wildcards):
+        entries = [entry for entry in chosen() if entry.cohort == wildcards.cohort]
+        return [pattern.format(cohort=e.cohort, subject=e.subject, session=e.session) for e in entries]
+
+    return inputs
+
+
+def gives_density():
+    """Whether the chosen model gives the density of tumour cells, besides the order of invasion."""
+    external = {entry["name"]: entry["gives"] for entry in GROWTH["external"]}
+    return external.get(GROWTH["model"], GROWTH["model"]) in ("density", "reaction_diffusion")
+
+
+def growth_settings():
+    """What growth is fitted and foretold by, as plain values."""
+    keys = (
+        "model",
+        "external",
+        "rho",
+        "core_density",
+        "oedema_density",
+        "restarts",
+        "evaluations",
+        "ensemble",
+        "reach_mm",
+    )
+    return {key: GROWTH[key] for key in keys}

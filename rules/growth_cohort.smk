@@ -1,0 +1,81 @@
+rule growth_experiment:
+    input:
+        experiment_outputs,
+
+
+rule growth_settings:
+    input:
+        tissue=of_baseline(TISSUE),
+        diffusion=baseline_diffusion,
+        mask=of_baseline(GROWTH_BRAIN),
+        start=of_baseline(GROWTH_LABELS),
+        restart=restart_labels,
+        labels=IN_BASELINE[0],
+    output:
+        table=SETTINGS_TRIED,
+        dictionary=data_dictionary(SETTINGS_TRIED),
+    log:
+        log_path("growth_settings"),
+    benchmark:
+        benchmark_path("growth_settings")
+    conda:
+        "../envs/growth.yaml"
+    threads: GROWTH["threads"]
+    resources:
+        mem_mb=memory(4000),
+        runtime=240,
+    params:
+        name=job_name,
+        rho=GROWTH["rho"],
+        restarts=GROWTH["restarts"],
+        tried=GROWTH["settings"],
+        seed=config["seed"],
+    script:
+        "../scripts/growth_settings.py"
+
+
+rule growth_experiment_cohort:
+    input:
+        of_follow_ups(SETTINGS_TRIED, last_follow_ups),
+    output:
+        tables=EXPERIMENT,
+        dictionaries=[data_dictionary(path) for path in EXPERIMENT],
+        picture=cohort_growth_picture("experiment"),
+    log:
+        "logs/growth_experiment_cohort/{cohort}.log",
+    benchmark:
+        "benchmarks/growth_experiment_cohort/{cohort}.tsv"
+    conda:
+        "../envs/growth.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=10,
+    params:
+        name="{cohort}",
+    script:
+        "../scripts/growth_experiment_cohort.py"
+
+
+rule growth_cohort:
+    input:
+        ranking=of_follow_ups(RANKING[0]),
+        coverage=of_follow_ups(RANKING[2]),
+    output:
+        tables=COVERAGE_OF_COHORT,
+        dictionaries=[data_dictionary(path) for path in COVERAGE_OF_COHORT],
+        picture=cohort_growth_picture("coverage"),
+    log:
+        "logs/growth_cohort/{cohort}.log",
+    benchmark:
+        "benchmarks/growth_cohort/{cohort}.tsv"
+    conda:
+        "../envs/growth.yaml"
+    resources:
+        mem_mb=memory(1000),
+        runtime=10,
+    params:
+        name="{cohort}",
+        seed=config["seed"],
+        resamples=config["evaluate"]["resamples"],
+    script:
+        "../scripts/growth_cohort.py"
