@@ -23,16 +23,19 @@ from gliaflow.images import Array
 RHO = 0.01
 LEVELS: Mapping[str, float] = {"TC": 0.6, "WT": 0.25}
 """Density above which a voxel belongs to a region."""
-WIDTH_MM, RATIO, REACH = (1.0, 8.0), (1.0, 20.0), (0.3, 3.0)
-"""Bounds of sqrt(kappa_white / rho), of the ratio, and of the front's way as a multiple of the radius."""
-STARTS = ((2.0, 4.0, 1.0), (4.5, 4.0, 1.0))
-"""Width, ratio and reach where the searches begin."""
-SEED_MM = 4.0
+WIDTH_MM, RATIO, VOLUME = (1.0, 8.0), (1.0, 20.0), (0.75, 1.35)
+"""Bounds of sqrt(kappa_white / rho), of the ratio, and of the volume as a multiple of the largest region's."""
+STARTS = ((2.0, 4.0, 1.0), (4.0, 4.0, 1.0))
+"""Width, ratio and volume where the searches begin."""
+SEED_MM = 8.0
+LONGEST = 60.0
+"""Rho times the days after which a growth ends that does not reach its volume."""
 EDGE_MM, MARGIN_MM = 2.0, 14.0
 STEP = 0.06
 """Most growth in a time step of the fit, rho times days."""
-SIGMA, EVALUATIONS = 0.2, 250
-TOLERANCE = 1e-4
+SIGMA, SEED_SIGMA, EVALUATIONS = 0.2, 0.12, 250
+"""Standard deviations of the first draws, of numbers and seed, as a part of what lies between the bounds."""
+TOLERANCE = 1e-3
 ACCEPTED = 0.01
 """A fit is acceptable if its mean Dice is less than the best by no more than this."""
 AGREE = 1.2
@@ -127,6 +130,15 @@ class ParameterFit:
         }
 
 
+@dataclass(frozen=True)
+class Growth:
+    """What was tried: a growth, 1 - soft Dice by region, and which of its numbers lie at a bound."""
+
+    fit: Fit
+    residual: Mapping[str, float]
+    at_bounds: tuple[str, ...]
+
+
 class GrowthObjective:
     """What is lost against a Dice of 1, as a function of numbers in 0 to 1: three, or six with the seed's."""
 
@@ -135,39 +147,40 @@ class GrowthObjective:
     ) -> None:
         """Prepare; `own` has the voxels of the tissue itself, on whose grid the position lies."""
         self.grid, self.own, self.levels, self.rho, self.position = grid, own, levels, rho, position
-        whole = max(float(share[grid.domain].sum()) for share in grid.regions.values())
-        self.radius_mm = (3 * whole * float(np.prod(grid.edges)) / (4 * math.pi)) ** (1 / 3)
-        self.tried: list[Fit] = []
+        volumes = {name: float(share[grid.domain].sum()) for name, share in grid.regions.items()}
+        self.largest = max(volumes, key=lambda name: volumes[name])
+        self.volume_ml = volumes[self.largest] * grid.tissue.voxel_ml
+        self.tried: list[Growth] = []
 
     def __call__(self, numbers: Sequence[float]) -> float:
         """Simulate and compare."""
-        fit = self.decode(numbers)
-        loss = float(np.mean(list(self.residual(fit).values())))
-        self.tried.append(Fit(**{**vars(fit), "loss": loss}))
-        return loss
+        tried = self.grow(numbers)
+        self.tried.append(tried)
+        return tried.fit.loss
 
-    def decode(self, numbers: Sequence[float]) -> Fit:
-        """Return the growth that numbers in 0 to 1 stand for, without its loss."""
-        width, ratio, reach = (
+    def grow(self, numbers: Sequence[float]) -> "Growth":
+        """Grow what numbers in 0 to 1 stand for: width, ratio, volume, and where the seed lies."""
+        width, ratio, volume = (
             float(low * (high / low) ** x)
-            for x, (low, high) in zip(numbers, (WIDTH_MM, RATIO, REACH), strict=False)
+            for x, (low, high) in zip(numbers, (WIDTH_MM, RATIO, VOLUME), strict=False)
         )
         moves = (2 * np.array(numbers[3:]) - 1) * SEED_MM if len(numbers) > 3 else np.zeros(3)
-        return Fit(
-            kappa_white_per_rho_mm2=width**2,
-            white_grey_ratio=ratio,
-            rho_days=delay(width) + reach * self.radius_mm / (2 * width),
-            position=self.own.near(as_point(np.add(self.position, moves))),
-            loss=math.nan,
-            rho=self.rho,
-        )
-
-    def residual(self, fit: Fit) -> dict[str, float]:
-        """Return by region 1 - soft Dice of a growth."""
-        domain = self.grid.domain
+        position = self.own.near(as_point(np.add(self.position, moves)))
         # what is tissue in a small voxel may be fluid in the large one round it
-        place, _ = self.grid.inside(self.grid.here(fit.position))
-        density = grow_coarsely(self.grid.tissue, Seed(place), fit.parameters, fit.days)
+        place, _ = self.grid.inside(self.grid.here(position))
+        kappa = width**2 * self.rho
+        parameters, level = Parameters(kappa, kappa / ratio, self.rho), self.levels[self.largest]
+        density, days = grow_to_volume(
+            self.grid.tissue, Seed(place), parameters, volume * self.volume_ml, level
+        )
+        residual = self.compare(density)
+        loss = float(np.mean(list(residual.values())))
+        fit = Fit(width**2, ratio, days * self.rho, position, loss, self.rho)
+        return Growth(fit, residual, bounded(numbers))
+
+    def compare(self, density: Array) -> dict[str, float]:
+        """Return by region 1 - soft Dice of a density on the coarse grid."""
+        domain = self.grid.domain
         slope = steepness(density, self.grid.edges)[domain]
         return {
             name: 1 - soft_dice(share_above(density[domain], slope, self.levels[name]), share[domain])
@@ -175,30 +188,43 @@ class GrowthObjective:
         }
 
 
-def delay(width_mm: float) -> float:
-    """Return rho times the days until a seed's density (sd 1 mm) is as large as at first.
+def grow_to_volume(
+    tissue: Tissue, seed: Seed, parameters: Parameters, volume_ml: float, level: float
+) -> tuple[Array, float]:
+    """Grow a tumour to a volume, by steps as long as stability allows, or `STEP`.
 
-    Diffusion spreads it while it grows: rho t = 3/2 ln(1 + 2 (kappa / rho) rho t), by iteration.
+    The steps overshoot, so that the result is carried back by a part of a step: to when, by its own time to
+    invasion, it had the volume. And an Euler step of length h grows by 1 + rho h where exp(rho h) is right:
+    it lags by half of rho h, and so much less time has gone.
 
-    >>> round(delay(1.0), 2), round(delay(3.0), 2)
-    (2.86, 7.34)
-    """
-    found = 1.0
-    for _ in range(60):
-        found = 1.5 * math.log(1 + 2 * width_mm**2 * found)
-    return found
+    Parameters
+    ----------
+    tissue, seed, parameters
+        As `simulate` takes them; isotropic.
+    volume_ml
+        Volume above the level.
+    level
+        Density.
 
-
-def grow_coarsely(tissue: Tissue, seed: Seed, parameters: Parameters, days: float) -> Array:
-    """Return the density after some days, by steps as long as stability allows, or `STEP`.
-
-    An Euler step of length h grows by 1 + rho h where exp(rho h) is right: it lags by half of rho h, and the
-    time is made longer by that.
+    Returns
+    -------
+    density
+        Float32, shape (x, y, z).
+    days
+        When it had the volume; `LONGEST` over rho where it never has.
     """
     kappa, edge = max(parameters.kappa_white, parameters.kappa_grey), min(tissue.spacing)
     step = min(0.8 / (6 * kappa / edge**2 + parameters.rho), STEP / parameters.rho)
-    longer = days * (1 + parameters.rho * step / 2)
-    return simulate(tissue, seed, parameters, days=longer, step_days=step).density
+    longest = step * math.floor(LONGEST / (parameters.rho * step))
+    ends = {"days": longest, "volume_ml": volume_ml, "threshold": level}
+    grown = simulate(tissue, seed, parameters, step_days=step, **ends)
+    density, end = grown.density, grown.log.days
+    count = round(volume_ml / tissue.voxel_ml)
+    when = float(np.partition(grown.time_to_invasion, count - 1, axis=None)[count - 1])
+    if when < end:
+        later = simulate(tissue, density, parameters, step_days=step, days=step).density
+        density = np.clip(density - (end - when) / step * (later - density), 0, 1)
+    return density, min(when, end) / (1 + parameters.rho * step / 2)
 
 
 def steepness(density: Array, edges: Array) -> Array:
@@ -273,7 +299,7 @@ def fit_parameters(
         search(objective, start, 6 if move_seed else 3, evaluations, seed + k)
         for k, start in enumerate(STARTS)
     ]
-    return summarise(objective, tuple(runs))
+    return summarise(objective.tried, tuple(runs))
 
 
 def _check(regions: Mapping[str, Array], levels: Mapping[str, float], rho: float, evaluations: int) -> None:
@@ -287,10 +313,10 @@ def _check(regions: Mapping[str, Array], levels: Mapping[str, float], rho: float
 
 
 def search(objective: GrowthObjective, start: Sequence[float], size: int, evaluations: int, seed: int) -> Run:
-    """Search from a width, ratio and reach, by CMA-ES within bounds (the cma library)."""
+    """Search from a width, ratio and volume, by CMA-ES within bounds (the cma library)."""
     begun = [
         math.log(value / low) / math.log(high / low)
-        for value, (low, high) in zip(start, (WIDTH_MM, RATIO, REACH), strict=True)
+        for value, (low, high) in zip(start, (WIDTH_MM, RATIO, VOLUME), strict=True)
     ]
     rng = np.random.default_rng(seed)
     options = {
@@ -298,6 +324,7 @@ def search(objective: GrowthObjective, start: Sequence[float], size: int, evalua
         "maxfevals": evaluations,
         "tolfun": TOLERANCE,
         "tolx": 1e-3,
+        "CMA_stds": ([1.0] * 3 + [SEED_SIGMA / SIGMA] * 3)[:size],
         "verbose": -9,
         "verb_log": 0,
         # its own numbers, so that the state of numpy's is left alone
@@ -312,26 +339,27 @@ def search(objective: GrowthObjective, start: Sequence[float], size: int, evalua
     return Run(float(found.fbest), int(found.evaluations), tuple(strategy.stop()))
 
 
-def summarise(objective: GrowthObjective, runs: tuple[Run, ...]) -> ParameterFit:
+def summarise(tried: Sequence[Growth], runs: tuple[Run, ...]) -> ParameterFit:
     """Return what the searches found."""
-    best = min(objective.tried, key=lambda fit: fit.loss)
-    acceptable = tuple(fit for fit in objective.tried if fit.loss <= best.loss + ACCEPTED)
+    best = min(tried, key=lambda growth: growth.fit.loss)
+    acceptable = tuple(growth.fit for growth in tried if growth.fit.loss <= best.fit.loss + ACCEPTED)
     ranges = {name: spread(acceptable, name) for name in NUMBERS}
-    bounded = at_bounds(best, objective)
-    agreed = {
-        name: name not in bounded and len(acceptable) >= ENOUGH and agree(getattr(best, name), ends)
+    known = {
+        name: name not in best.at_bounds
+        and len(acceptable) >= ENOUGH
+        and agree(getattr(best.fit, name), ends)
         for name, ends in ranges.items()
     }
     stopped = all("maxfevals" not in run.stopped_by for run in runs)
     return ParameterFit(
-        best=best,
-        residual=objective.residual(best),
-        at_bounds=bounded,
+        best=best.fit,
+        residual=best.residual,
+        at_bounds=best.at_bounds,
         runs=runs,
-        converged=stopped and max(run.loss for run in runs) <= best.loss + ACCEPTED,
+        converged=stopped and max(run.loss for run in runs) <= best.fit.loss + ACCEPTED,
         acceptable=acceptable,
         ranges=ranges,
-        identifiable={**agreed, **dict.fromkeys(SCALES, False)},
+        identifiable={**known, **dict.fromkeys(SCALES, False)},
     )
 
 
@@ -347,16 +375,15 @@ def agree(value: float, ends: tuple[float, float]) -> bool:
     return high <= AGREE * value and value <= AGREE * low
 
 
-def at_bounds(fit: Fit, objective: GrowthObjective) -> tuple[str, ...]:
-    """Return which numbers of a fit lie at a bound."""
-    width = math.sqrt(fit.kappa_white_per_rho_mm2)
-    reach = (fit.rho_days - delay(width)) * 2 * width / objective.radius_mm
-    values = zip(NUMBERS, (width, fit.white_grey_ratio, reach), (WIDTH_MM, RATIO, REACH), strict=True)
-    found = [name for name, value, bounds in values if _at_bound(value, *bounds)]
-    moved = np.abs(np.subtract(fit.position, objective.position)).max()
-    return tuple(found + ["seed"] * bool(moved >= (1 - 2 * AT_BOUND) * SEED_MM))
+def bounded(numbers: Sequence[float]) -> tuple[str, ...]:
+    """Return which of the numbers, 0 to 1, lie at a bound, by name; the place of the seed has one name.
 
-
-def _at_bound(value: float, low: float, high: float) -> bool:
-    place = math.log(value / low) / math.log(high / low)
-    return not AT_BOUND <= place <= 1 - AT_BOUND
+    >>> bounded([0.5, 0.99, 0.5, 0.5, 0.01, 0.5])
+    ('white_grey_ratio', 'seed')
+    """
+    names = dict.fromkeys(
+        name
+        for name, x in zip((*NUMBERS, *["seed"] * 3), numbers, strict=False)
+        if not AT_BOUND <= x <= 1 - AT_BOUND
+    )
+    return tuple(names)

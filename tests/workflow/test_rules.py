@@ -9,7 +9,7 @@ from cohorts import REPOSITORY, facts, labelled, session, snakemake, write_sheet
 
 SHARED_SCRIPTS = {"coregister": "register.py", "register_session": "register.py"}
 LOCAL = {"fetch_model", "fetch_hdbet", "dataset_description"}
-TARGETS = {"all", "pictures", "train"}
+TARGETS = {"growth", "growth_experiment", "all", "pictures", "train"}
 GPU = {"brain_mask", "segment", "segment_shared", "train_fold", "train_validate"}
 
 
