@@ -24,7 +24,7 @@ RHO = 0.01
 LEVELS: Mapping[str, float] = {"TC": 0.6, "WT": 0.25}
 """Density above which a voxel belongs to a region."""
 WIDTH_MM, RATIO, VOLUME = (1.0, 8.0), (1.0, 20.0), (0.75, 1.35)
-"""Bounds of sqrt(kappa_white / rho), of the ratio, and of the volume as a multiple of the largest region's."""
+"""Bounds of sqrt(kappa_white / rho), of the ratio, and of the volume as a part of the largest region's."""
 STARTS = ((2.0, 4.0, 1.0), (4.0, 4.0, 1.0))
 """Width, ratio and volume where the searches begin."""
 SEED_MM = 8.0
@@ -216,8 +216,9 @@ def grow_to_volume(
     kappa, edge = max(parameters.kappa_white, parameters.kappa_grey), min(tissue.spacing)
     step = min(0.8 / (6 * kappa / edge**2 + parameters.rho), STEP / parameters.rho)
     longest = step * math.floor(LONGEST / (parameters.rho * step))
-    ends = {"days": longest, "volume_ml": volume_ml, "threshold": level}
-    grown = simulate(tissue, seed, parameters, step_days=step, **ends)
+    grown = simulate(
+        tissue, seed, parameters, step_days=step, days=longest, volume_ml=volume_ml, threshold=level
+    )
     density, end = grown.density, grown.log.days
     count = round(volume_ml / tissue.voxel_ml)
     when = float(np.partition(grown.time_to_invasion, count - 1, axis=None)[count - 1])

@@ -1,13 +1,14 @@
 """Fits of seed and parameters to a tumour, and the ensemble of what fits.
 
 Golden values: block means against those of NumPy's own reshaping by hand; shares of voxels against those of
-planes and balls; the delay of a seed against the solver; seed and parameters against those that a tumour was
-grown with, on a finer grid than the fit's and with a generated rater's errors; quantiles against sorted
-lists.
+planes and balls; growths in long steps against those in short ones; seed and parameters against those that a
+tumour was grown with, on a finer grid than the fit's and with a generated rater's errors; quantiles against
+sorted lists.
 """
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,14 @@ from gliaflow.errors import ConfigError, ImageError
 from gliaflow.growth import fit_parameters as fitting
 from gliaflow.growth.ensemble import choose_members, member_times, time_interval
 from gliaflow.growth.fit_grid import coarsen, soft_dice, to_world
-from gliaflow.growth.fit_parameters import Fit, GrowthObjective, delay, fit_parameters, grow_coarsely
+from gliaflow.growth.fit_parameters import (
+    Fit,
+    Growth,
+    GrowthObjective,
+    Run,
+    fit_parameters,
+    grow_to_volume,
+)
 from gliaflow.growth.fit_seed import SeedFit, SeedObjective, earliest, fit_seed, invaded_share
 from gliaflow.growth.parameters import Parameters
 from gliaflow.growth.solver import simulate
@@ -190,26 +198,23 @@ def test_the_share_above_a_level_is_that_of_a_ball():
     assert ((shares > 0.01) & (shares < 0.99)).sum() > 500
 
 
-def test_the_delay_is_the_time_until_a_seed_has_its_peak_again():
-    """With the solver in even tissue, at a tenth of the density so that growth does not saturate."""
-    width, rho = 2.0, 0.05
-    parameters = Parameters(width**2 * rho, width**2 * rho, rho)
-    wide = Tissue(
-        *(np.full((40,) * 3, v, np.float32) for v in (1, 0, 0)), np.ones((40,) * 3, bool), (1.5,) * 3
-    )
-    start = 0.02 * Seed((30.0, 30.0, 30.0)).density(wide.domain, wide.spacing)
-    grown = simulate(wide, start, parameters, days=delay(width) / rho)
-    mass = float(start.sum()) * 1.5**3
-    assert mass == pytest.approx(0.02 * (2 * math.pi) ** 1.5, rel=0.01)
-    assert grown.density.max() == pytest.approx(0.02, rel=0.15)
+@pytest.mark.parametrize("parameters", [TRUE, Parameters(0.02, 0.01, 0.02)], ids=["wide", "narrow"])
+def test_long_steps_grow_a_tumour_to_its_volume_in_the_time_of_short_ones(parameters):
+    """A step of the fit lasts 1 to 3 days; those of 0.2 days are right to a thousandth."""
+    seed, days = Seed((15.0, 14.0, 15.0)), 360.0
+    fine = simulate(EVEN, seed, parameters, days=days, step_days=0.2).density
+    wanted = (fine > 0.25).sum() * EVEN.voxel_ml
+    density, found = grow_to_volume(EVEN, seed, parameters, wanted, 0.25)
+    assert found == pytest.approx(days, rel=0.02)
+    assert (density > 0.25).sum() == pytest.approx((fine > 0.25).sum(), rel=0.03)
+    assert np.abs(density - fine).max() < 0.05
 
 
-def test_long_steps_grow_a_tumour_as_far_as_short_ones():
-    for parameters, days in ((TRUE, 360), (Parameters(0.02, 0.01, 0.02), 420)):
-        fine = simulate(EVEN, Seed((15.0, 14.0, 15.0)), parameters, days=days, step_days=0.2).density
-        coarse = grow_coarsely(EVEN, Seed((15.0, 14.0, 15.0)), parameters, days)
-        for level in (0.25, 0.6):
-            assert (coarse > level).sum() == pytest.approx((fine > level).sum(), rel=0.03)
+def test_a_growth_that_does_not_reach_its_volume_ends(monkeypatch):
+    monkeypatch.setattr(fitting, "LONGEST", 2.0)
+    density, days = grow_to_volume(EVEN, Seed((15.0, 14.0, 15.0)), TRUE, 20.0, 0.25)
+    assert (density > 0.25).sum() * EVEN.voxel_ml < 20
+    assert days * RHO == pytest.approx(2, rel=0.03)
 
 
 def test_age_and_seed_of_a_grown_tumour_are_found(tumour, seed_fit):
@@ -245,55 +250,58 @@ def test_one_scan_does_not_tell_rho_from_time():
     np.testing.assert_allclose(one, two, atol=2e-3)
 
 
-def objective_of(tumour) -> GrowthObjective:
-    grid, own = (coarsen(TISSUE, tumour.regions, mm, 8.0) for mm in (2.0, 1.0))
-    return GrowthObjective(grid, own, fitting.LEVELS, (20.0, 26.0, 22.0), 0.02)
+def test_numbers_between_0_and_1_stand_for_a_growth_between_the_bounds(tumour):
+    """In the middle: the geometric means of the bounds, and the seed where it was put."""
+    grid, own = (coarsen(TISSUE, tumour.regions, mm, 8.0) for mm in (3.0, 1.0))
+    objective = GrowthObjective(grid, own, fitting.LEVELS, tumour.seed.position, RHO)
+    middle = objective.grow((0.5, 0.5, 0.5, 0.5, 0.5, 0.5))
+    assert middle.fit.kappa_white_per_rho_mm2 == pytest.approx(8.0)
+    assert middle.fit.white_grey_ratio == pytest.approx(20**0.5)
+    assert middle.fit.position == pytest.approx(tumour.seed.position)
+    assert middle.fit.loss == objective((0.5, 0.5, 0.5)) == objective.tried[0].fit.loss
+    assert middle.at_bounds == ()
+    corner = objective.grow((0.0, 1.0, 0.0, 0.5, 0.5, 1.0))
+    assert corner.fit.kappa_white_per_rho_mm2 == pytest.approx(1.0)
+    assert corner.at_bounds == (*fitting.NUMBERS, "seed")
+    assert corner.fit.rho_days > middle.fit.rho_days
 
 
-@pytest.mark.parametrize("corner", [(0.0,) * 6, (1.0,) * 6, (0.5, 0.5, 0.5, 1.0, 0.5, 0.5)])
-def test_numbers_at_a_bound_are_named(tumour, corner):
-    objective = objective_of(tumour)
-    found = fitting.at_bounds(objective.decode(corner), objective)
-    inner = fitting.at_bounds(objective.decode((0.5,) * 6), objective)
-    assert inner == ()
-    assert set(found) == ({"seed"} if corner[0] == 0.5 else {*fitting.NUMBERS, "seed"})
+def summary(fits: Sequence[Fit], stops: Sequence[str] = ("tolfun", "tolfun"), second: float = 0.105):
+    grown = [Growth(fit, {"WT": fit.loss}, ()) for fit in fits]
+    runs = (Run(0.1, 9, (stops[0],)), Run(second, 9, (stops[1],)))
+    return fitting.summarise(grown, runs)
 
 
-def summary(tumour, *fits: Fit) -> fitting.ParameterFit:
-    objective = objective_of(tumour)
-    objective.tried = list(fits)
-    return fitting.summarise(
-        objective, (fitting.Run(0.1, 9, ("tolfun",)), fitting.Run(0.105, 9, ("tolfun",)))
-    )
-
-
-def test_a_number_is_identifiable_if_all_acceptable_fits_agree(tumour):
+def test_a_number_is_identifiable_if_all_acceptable_fits_agree():
     """Ratios from 3 to 5 differ by more than a fifth, squared widths from 3.6 to 4.6 do not."""
-    middle = delay(2.0) + 9.0 / 4
+    numbers = zip(np.linspace(3.6, 4.6, 12), np.linspace(3, 5, 12), [0.1, *[0.109] * 11], strict=True)
     fits = [
-        made_fit(kappa_white_per_rho_mm2=k, white_grey_ratio=r, rho_days=middle, loss=loss)
-        for k, r, loss in zip(
-            np.linspace(3.6, 4.6, 12), np.linspace(3, 5, 12), (0.109, *[0.1] * 11), strict=True
-        )
+        made_fit(kappa_white_per_rho_mm2=float(k), white_grey_ratio=float(r), loss=loss)
+        for k, r, loss in (*numbers, (20.0, 4.0, 0.111))
     ]
-    far = made_fit(kappa_white_per_rho_mm2=20.0, loss=0.12)
-    found = summary(tumour, fits[5], *fits, far)
+    fits[5], fits[0] = replace(fits[5], loss=0.1), replace(fits[0], loss=0.109)
+    found = summary(fits)
+    assert found.best == fits[5]
+    assert found.acceptable == tuple(fits[:12])
     assert found.ranges["kappa_white_per_rho_mm2"] == (3.6, 4.6)
     assert found.identifiable["kappa_white_per_rho_mm2"]
     assert found.identifiable["rho_days"]
     assert not found.identifiable["white_grey_ratio"]
-    assert found.converged
-    assert not any(summary(tumour, *fits[:2]).identifiable.values())
+    assert not any(summary(fits[:6]).identifiable.values())
 
 
-def test_searches_that_disagree_or_were_cut_short_have_not_converged(tumour):
-    objective = objective_of(tumour)
-    objective.tried = [made_fit()]
-    for runs in (
-        (fitting.Run(0.1, 9, ("tolfun",)), fitting.Run(0.2, 9, ("tolfun",))),
-        (fitting.Run(0.1, 9, ("maxfevals",)), fitting.Run(0.1, 9, ("tolfun",))),
-    ):
-        assert not fitting.summarise(objective, runs).converged
+def test_a_number_at_its_bound_is_not_identifiable():
+    grown = [Growth(made_fit(), {}, ("rho_days", "seed"))] * 12
+    found = fitting.summarise(grown, (Run(0.1, 9, ()),))
+    assert found.at_bounds == ("rho_days", "seed")
+    assert found.identifiable["white_grey_ratio"]
+    assert not found.identifiable["rho_days"]
+
+
+def test_searches_that_disagree_or_were_cut_short_have_not_converged():
+    assert summary([made_fit()]).converged
+    assert not summary([made_fit()], second=0.2).converged
+    assert not summary([made_fit()], stops=("maxfevals", "tolfun")).converged
 
 
 def test_members_are_the_best_and_those_farthest_from_it():
