@@ -177,7 +177,7 @@ def model_plan(
         )
     last = np.partition(times, volume_voxels - 1)[volume_voxels - 1]
     sure, tied = index[times < last], index[times == last]
-    wanted = volume_voxels - sure.size
+    wanted = int(volume_voxels) - sure.size
     if core is not None and wanted < tied.size:
         tied = tied[_nearest_first(tied, core, spacing)]
     chosen = tied[:wanted]

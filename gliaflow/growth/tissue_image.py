@@ -29,7 +29,7 @@ def image_tissue(
     *,
     priors: TissueMaps | None = None,
     fill: TissueMaps | None = None,
-    prior_weight: float = 0.5,
+    prior_weight: float = 0.4,
     smoothing: float = 0.1,
 ) -> TissueMaps:
     """Estimate healthy tissue from a patient's images, and what it was in the tumour from elsewhere.
