@@ -2,7 +2,8 @@
 
 ``python benchmarks/growth.py`` grows a tumour for 100 days in 204 steps (D_w 0.13 mm^2/day, D_w/D_g 10, rho
 0.025/day) on the SRI24 tissue map, or on nilearn's MNI152 templates where ../shared is absent; a number of
-days after it makes it shorter. It uses as many threads as NUMBA_NUM_THREADS says, by default all cores.
+days after it makes it shorter. It uses as many threads as NUMBA_NUM_THREADS says, by default all cores, and a
+GPU where PyTorch finds one.
 """
 
 import os
@@ -17,20 +18,24 @@ from typing import Any
 import nibabel as nib
 import numba
 import numpy as np
+import torch
 from numba import njit, prange
 
 from gliaflow.growth.box import Box
 from gliaflow.growth.diffusion import edges
 from gliaflow.growth.eikonal import Eikonal
+from gliaflow.growth.gpu import torch_stepper
 from gliaflow.growth.parameters import Parameters
+from gliaflow.growth.results import GrowthResult
 from gliaflow.growth.solver import Seed, simulate
 from gliaflow.growth.start import start_density
-from gliaflow.growth.steppers import GridStepper, NetworkStepper, Problem
+from gliaflow.growth.steppers import GridStepper, NetworkStepper, Problem, Stepper
 from gliaflow.growth.tissue import TENSOR_PARTS, Tissue
 from gliaflow.images import Array
 
 ATLAS = Path(__file__).resolve().parents[2] / "shared" / "data" / "atlas" / "sri24_tissue_mni152.nii.gz"
 PARAMETERS = Parameters(0.13, 0.013, rho=0.025)
+FIBRES = Parameters(0.1, 0.01, rho=0.025, tau=0.3)
 DAYS, STEPS, THRESHOLD, RUNS, FULL_STEPS = 100.0, 204, 0.5, 5, 10
 STEP_BYTES = 20
 """Of a voxel and step: density and three faces read, density written."""
@@ -111,7 +116,7 @@ def whole_brain(part: Tissue, parameters: Parameters) -> Problem:
     )
 
 
-def full_step(stepper: GridStepper | NetworkStepper) -> tuple[float, float]:
+def full_step(stepper: Stepper) -> tuple[float, float]:
     stepper.advance(0.0)
     wall, cpu, _ = timed(lambda: [stepper.advance(0.0) for _ in range(FULL_STEPS)], RUNS)
     return wall / FULL_STEPS, cpu / FULL_STEPS
@@ -143,6 +148,21 @@ def cold(days: float) -> tuple[float, float]:
     return wall, cpu
 
 
+def on_a_gpu(
+    run: Callable[[], GrowthResult],
+    off: Callable[[GrowthResult], str],
+    plain: float,
+    isotropic: Problem,
+    fibres: Problem,
+) -> None:
+    """The same by PyTorch; a step waits for the device, so that its time is whole."""
+    run()
+    wall, cpu, grown = timed(run, RUNS)
+    row("GPU: simulate, next runs", wall, cpu, f"{plain / wall:.0f} times faster; {off(grown)}")
+    for name, problem in (("a step of the whole brain", isotropic), ("tensors: a step", fibres)):
+        row(f"GPU: {name}", *full_step(torch_stepper(problem, "cuda")))
+
+
 def main() -> None:
     once = sys.argv[1:2] == ["--once"]
     days = float(sys.argv[-1]) if len(sys.argv) > 1 else DAYS
@@ -150,8 +170,8 @@ def main() -> None:
     name, tissue = brain()
     seed = seed_in(tissue)
 
-    def run() -> Any:
-        return simulate(tissue, seed, PARAMETERS, days=days, step_days=days / steps)
+    def run(device: str = "cpu") -> Any:
+        return simulate(tissue, seed, PARAMETERS, days=days, step_days=days / steps, device=device)
 
     if once:
         wall, cpu, _ = timed(run)
@@ -160,6 +180,12 @@ def main() -> None:
     box = Box.around(tissue.domain)
     part = box.tissue(tissue)
     density, _ = start_density(part, box.start(seed, tissue.spacing), THRESHOLD)
+
+    def off(grown: GrowthResult) -> str:
+        difference = box.cut(grown.density) - expected
+        relative = np.linalg.norm(difference) / np.linalg.norm(expected)
+        return f"relative difference {relative:.1e}, largest {np.abs(difference).max():.1e}"
+
     voxels = int(part.domain.sum())
     print(f"{name}: {voxels} of {part.domain.size} voxels are white or grey; {days:g} days, {steps} steps")
     print(f"seed {seed.position} mm, {numba.get_num_threads()} threads\n")
@@ -172,20 +198,19 @@ def main() -> None:
     wall, cpu, _ = timed(run)
     row("simulate, first run of a process", wall, cpu)
     wall, cpu, grown = timed(run, RUNS)
-    difference = box.cut(grown.density) - expected
-    error = np.linalg.norm(difference) / np.linalg.norm(expected)
-    said = f"{plain_wall / wall:.0f} times faster, {plain_cpu / cpu:.0f} by CPU"
+    said = f"{plain_wall / wall:.0f} times faster, {plain_cpu / cpu:.0f} by CPU; {off(grown)}"
     row("simulate, next runs", wall, cpu, said)
-    print(f"| relative difference, largest difference | | | {error:.1e}, {np.abs(difference).max():.1e} |")
     rate = bandwidth()
     wall, cpu = full_step(GridStepper(whole_brain(part, PARAMETERS)))
     share = STEP_BYTES * voxels / wall / rate
     said = f"{share:.0%} of the copy bandwidth, {rate / 1e9:.1f} GB/s; {1e9 * wall / voxels:.2f} ns a voxel"
     row("a step of the whole brain", wall, cpu, said)
     fibres = with_fibres(part)
-    wall, cpu, problem = timed(lambda: whole_brain(fibres, Parameters(0.1, 0.01, 0.025, tau=0.3)))
+    wall, cpu, problem = timed(lambda: whole_brain(fibres, FIBRES))
     row("tensors: preparation", wall, cpu, f"{len(problem.weights)} offsets")
     row("tensors: a step of the whole brain", *full_step(NetworkStepper(problem)))
+    if torch.cuda.is_available():
+        on_a_gpu(lambda: run("cuda"), off, plain_wall, whole_brain(part, PARAMETERS), problem)
     wall, cpu, ready = timed(lambda: Eikonal(tissue, PARAMETERS))
     row("eikonal: preparation", wall, cpu)
     wall, cpu, times = timed(lambda: ready.time(seed))

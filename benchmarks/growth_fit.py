@@ -1,10 +1,10 @@
-"""How well seed and parameters of grown tumours are found: python benchmarks/growth_fit.py [CASES [FIRST]].
+"""How well seed and parameters of grown tumours are found: growth_fit.py [CASES [FIRST [NOISE]]].
 
 Each tumour grows by the reaction-diffusion model in a brain of its own (MNI152 or Colin27, deformed, 1 mm)
 from a point anywhere in white or grey matter, between voxels, with parameters of `draw_course`. A generated
-rater draws the label map, off by a habit (sd 0.7 mm) and by waves (sd 1.2 mm). The fit knows the brain, the
-map and nothing else: seed by the eikonal approximation with a ratio of the diffusivities of 5, then
-parameters and seed at 2 mm.
+rater draws the label map, off by a habit (sd 0.7 mm) and by waves (sd 1.2 mm), both times NOISE (1). The fit
+knows the brain, the map and nothing else: seed by the eikonal approximation with a ratio of the diffusivities
+of 5, then parameters and seed at 2 mm.
 
 An error of a parameter is that of the ratio fitted/true. Seconds are of the CPU (user).
 """
@@ -69,7 +69,7 @@ def make_tissue(rng: np.random.Generator, number: int) -> Tissue:
     return Tissue(white, grey, csf, head.brain, (head.resolution_mm,) * 3)
 
 
-def make_case(number: int) -> Case:
+def make_case(number: int, noise: float = 1.0) -> Case:
     rng = named_rng(SEED, "growth fit", str(number))
     tissue, course = make_tissue(rng, number), draw_course(rng)
     depth = ndimage.distance_transform_edt(tissue.brain, sampling=tissue.spacing)
@@ -87,7 +87,8 @@ def make_case(number: int) -> Case:
     levels = {"WT": OEDEMA, "TC": CORE, "ET": CORE}
     masks = {name: grown.density[box] > level for name, level in levels.items()}
     masks["ET"] &= grown.density[box] <= NECROSIS
-    (labels,) = Raters(number=1, seed=number).rate(encode(masks), part.spacing, str(number))
+    rater = Raters(1, number, noise * Raters.habit_mm, noise * Raters.border_mm)
+    (labels,) = rater.rate(encode(masks), part.spacing, str(number))
     return Case(course, moved, grown.log.days * course.rho, part, labels)
 
 
@@ -108,10 +109,11 @@ def main() -> None:
     """Print a row for each case, and how many are within 2 mm and within a fifth."""
     given = [int(value) for value in sys.argv[1:3]]
     cases, first = [*given, *(CASES, 1)[len(given) :]]
+    noise = float(sys.argv[3]) if len(sys.argv) > 3 else 1.0
     print("| " + " | ".join(COLUMNS) + " |\n" + "|---:" * len(COLUMNS) + "|")
     rows, known = [], []
     for number in range(first, first + cases):
-        case = make_case(number)
+        case = make_case(number, noise)
         regions = {name: region_mask(case.labels, name) for name in ("WT", "TC")}
         seed, seed_s = timed(lambda c=case, r=regions: fit_seed(c.tissue, r, GUESS, seed=SEED))
         fit, fit_s = timed(

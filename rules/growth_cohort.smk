@@ -3,37 +3,6 @@ rule growth_experiment:
         experiment_outputs,
 
 
-rule growth_settings:
-    input:
-        tissue=of_baseline(TISSUE),
-        diffusion=baseline_diffusion,
-        mask=of_baseline(GROWTH_BRAIN),
-        start=of_baseline(GROWTH_LABELS),
-        restart=restart_labels,
-        labels=IN_BASELINE[0],
-    output:
-        table=SETTINGS_TRIED,
-        dictionary=data_dictionary(SETTINGS_TRIED),
-    log:
-        log_path("growth_settings"),
-    benchmark:
-        benchmark_path("growth_settings")
-    conda:
-        "../envs/growth.yaml"
-    threads: GROWTH["threads"]
-    resources:
-        mem_mb=memory(4000),
-        runtime=240,
-    params:
-        name=job_name,
-        rho=GROWTH["rho"],
-        restarts=GROWTH["restarts"],
-        tried=GROWTH["settings"],
-        seed=config["seed"],
-    script:
-        "../scripts/growth_settings.py"
-
-
 rule growth_experiment_cohort:
     input:
         of_follow_ups(SETTINGS_TRIED, last_follow_ups),

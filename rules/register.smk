@@ -24,7 +24,7 @@ rule coregister:
 
 rule register_session:
     input:
-        fixed=first_to_register,
+        fixed=at_first(reference_to_register),
         moving=reference_to_register,
         fixed_mask=of_first(BRAIN_REF),
         moving_mask=BRAIN_REF,
@@ -50,7 +50,7 @@ rule register_session:
 
 rule register_session_syn:
     input:
-        fixed=first_to_register,
+        fixed=at_first(reference_to_register),
         moving=reference_to_register,
         fixed_mask=of_first(BRAIN_REF),
         moving_mask=BRAIN_REF,

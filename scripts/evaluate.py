@@ -2,10 +2,9 @@ import numpy as np
 
 from gliaflow.evaluate.lesionwise import lesion_preset
 from gliaflow.evaluate.session import SESSION_TABLES, InAtlas, OwnGrid, rounded, score_session
-from gliaflow.images import data_of, read_image, single_volume, spacing_of
+from gliaflow.images import data_of, read_image, spacing_of
 from gliaflow.job import job
-from gliaflow.labels import given_labels
-from gliaflow.preprocess.resample import check_on_grid
+from gliaflow.preprocess.resample import read_labels
 from gliaflow.sidecar import read_json
 from gliaflow.tables import write_table
 from gliaflow.uncertainty.counts import write_counts
@@ -14,13 +13,11 @@ with job(snakemake.log[0], snakemake.params.name):
     params, given = snakemake.params, snakemake.input
     settings = params.settings
     found, masks = [list(map(read_image, paths)) for paths in (given.found, given.masks)]
-    label = check_on_grid(single_volume(read_image(given.label)), found[0], params.cell)
-    truth = given_labels(data_of(label, np.float64), params.values, params.cell)
+    truth = read_labels(given.label, found[0], params.values, params.cell)
+    truths = [data_of(image, np.uint8) for image in (truth, read_image(given.reference))]
     own, atlas = [
         (labels, data_of(f, np.uint8), data_of(mask) > 0, spacing_of(mask))
-        for labels, f, mask in zip(
-            (truth, data_of(read_image(given.reference), np.uint8)), found, masks, strict=True
-        )
+        for labels, f, mask in zip(truths, found, masks, strict=True)
     ]
     maps = [data_of(read_image(path), np.uint8) for path in (given.probability, given.uncertainty)]
     scores = score_session(

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from gliaflow.growth.fits import FitSettings, foretell
+from gliaflow.growth.kernels import use_threads
 from gliaflow.growth.session import read_tissue, write_map
 from gliaflow.images import data_of, read_image
 from gliaflow.job import job
@@ -10,6 +11,7 @@ from gliaflow.sidecar import write_json
 
 with job(snakemake.log[0], snakemake.params.name):
     params, given, made = snakemake.params, snakemake.input, snakemake.output
+    use_threads(snakemake.threads)
     mask = read_image(given.mask)
     tissue = read_tissue(given.tissue, given.diffusion, mask)
     settings = FitSettings(**params.settings)

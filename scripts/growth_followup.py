@@ -1,21 +1,19 @@
 import numpy as np
 
 from gliaflow.growth.followup import NUMBERS, FollowUpSettings, Scan, check_follow_up, register_follow_up
-from gliaflow.images import data_of, new_image, read_image, single_volume
+from gliaflow.images import read_image
 from gliaflow.job import job
-from gliaflow.labels import given_labels
-from gliaflow.preprocess.resample import apply_mask, check_on_grid
+from gliaflow.preprocess.resample import apply_mask, read_labels
 from gliaflow.report.growth import draw_follow_up
 from gliaflow.results import keep_image
 from gliaflow.sidecar import write_json
 
 with job(snakemake.log[0], snakemake.params.name):
     params, given, made = snakemake.params, snakemake.input, snakemake.output
-    own = check_on_grid(single_volume(read_image(given.labels)), read_image(given.grid), params.cell)
-    values = given_labels(data_of(own, np.float64), params.values or "gliaflow", params.cell)
-    baseline = Scan(*map(read_image, (given.baseline, *given.baseline_mask, *given.baseline_labels)))
+    labels = read_labels(given.labels, read_image(given.grid), params.values, params.cell)
+    baseline = Scan(*map(read_image, (given.baseline, given.baseline_mask, given.baseline_labels)))
     mask = read_image(given.mask)
-    later = Scan(apply_mask(read_image(given.image), mask), mask, new_image(values, own.affine, np.uint8))
+    later = Scan(apply_mask(read_image(given.image), mask), mask, labels)
     found = register_follow_up(baseline, later, seed=params.seed)
     numbers = {name: round(getattr(found.numbers, name), 4) for name in NUMBERS}
     reasons = check_follow_up(found.numbers, FollowUpSettings())

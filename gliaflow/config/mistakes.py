@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,42 @@ def listing(words: Iterable[object], last: str = "or") -> str:
     """
     *first, final = map(str, words)
     return f"{', '.join(first)} {last} {final}" if first else final
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """Say which known word was probably meant, or something else where there is none.
+
+    >>> did_you_mean("eikonol", ["eikonal"], "write eikonal"), did_you_mean("x", ["eikonal"], "write eikonal")
+    ('did you mean eikonal?', 'write eikonal')
+    """
+    guess = nearest(word, known)
+    return f"did you mean {guess}?" if guess else otherwise
+
+
+def meant_key(key: str, known: Collection[str]) -> str:
+    """Say which key was probably meant, else which there are."""
+    return did_you_mean(key, known, f"the keys here are {listing(known, 'and')}")
+
+
+def check_key(key: str, value: object, known: Collection[str], section: str = "") -> None:
+    """Check that a setting has a known name.
+
+    Parameters
+    ----------
+    key, value
+        As they were given.
+    known
+        The names that there are.
+    section
+        What stands before the key in the config, such as ``threshold.``
+
+    Raises
+    ------
+    ConfigError
+        It has not; with the name that was probably meant.
+    """
+    if key not in known:
+        raise ConfigError(f"{section}{key}: {show(value)}: is not a known key; {meant_key(key, known)}")
 
 
 def nearest(word: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str | None:

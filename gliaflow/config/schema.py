@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker, TypeChecker, ValidationError, validators
 from jsonschema.protocols import Validator
 
-from gliaflow.config.mistakes import listing, nearest, show
+from gliaflow.config.mistakes import listing, meant_key, show
 from gliaflow.errors import ConfigError
 
 FOLDER = Path(__file__).parent.parent.parent / "config" / "schemas"
@@ -176,17 +176,12 @@ def _violations_of(schema: Schema, error: ValidationError) -> Iterator[Violation
     if error.validator == "additionalProperties":
         known = here["properties"]
         for key in sorted(set(value) - set(known), key=str):
-            yield Violation((*path, key), value[key], "is not a known key", _known(str(key), known))
+            yield Violation((*path, key), value[key], "is not a known key", meant_key(str(key), known))
     elif error.validator == "required":
         for key in [key for key in here["required"] if key not in value]:
             yield Violation((*path, key), None, "is missing", here["properties"][key]["fix"])
     else:
         yield Violation(path, value, _what(error), _fix(schema, error))
-
-
-def _known(key: str, known: Mapping[str, Any]) -> str:
-    guess = nearest(key, known)
-    return f"did you mean {guess}?" if guess else f"the keys here are {listing(known, 'and')}"
 
 
 def _what(error: ValidationError) -> str:

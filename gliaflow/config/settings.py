@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gliaflow.config.mistakes import Mistakes, show
+from gliaflow.config.mistakes import Mistakes, did_you_mean, listing, show
 from gliaflow.config.schema import complete, load_schema, typed, violations
+from gliaflow.growth.names import OWN_MODELS
 
 # In the order of gliaflow.labels, whose import (nibabel) would slow down the start of every cluster job.
 SEQUENCES = ("t1n", "t1c", "t2w", "t2f")
@@ -43,6 +44,7 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
     mistakes.stop_if_any()
     _check_histogram(result["preprocess"]["normalisation"], mistakes)
     _check_atlas(result["atlas"], mistakes)
+    _check_growth(result["growth"], mistakes)
     mistakes.stop_if_any()
     if isinstance(result["samples"], str):
         result["samples"] = [result["samples"]]
@@ -85,3 +87,18 @@ def _check_atlas(atlas: Mapping[str, Any], mistakes: Mistakes) -> None:
     if not bundled and not atlas["path"]:
         what, fix = "is not bundled, and atlas.path is empty", f"give its path, or write {BUNDLED_ATLAS}"
         mistakes.add(f"config, atlas.name: {show(atlas['name'])}", what, fix)
+
+
+def _check_growth(growth: Mapping[str, Any], mistakes: Mistakes) -> None:
+    external = [entry["name"] for entry in growth["external"]]
+    for name in {*OWN_MODELS}.intersection(external):
+        mistakes.add(f"config, growth.external: {show(name)}", "is a model of the workflow's own", "rename it")
+    models = [*OWN_MODELS, *external]
+    if growth["model"] not in models:
+        where = f"config, growth.model: {show(growth['model'])}"
+        fix = did_you_mean(growth["model"], models, f"write {listing(models)}")
+        mistakes.add(where, "is neither a known model nor one of growth.external", fix)
+    core, oedema = growth["core_density"], growth["oedema_density"]
+    if oedema >= core:
+        what = f"is not below growth.core_density ({show(core)})"
+        mistakes.add(f"config, growth.oedema_density: {show(oedema)}", what, "lower it, or raise the other")

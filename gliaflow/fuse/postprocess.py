@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from gliaflow.config.mistakes import listing, show
+from gliaflow.config.mistakes import check_key, listing, show
 from gliaflow.errors import ConfigError
 from gliaflow.fuse.enhancing import RULES, EnhancingRule, relabel_enhancing, rule_applies
 from gliaflow.images import Array
@@ -227,14 +227,12 @@ def _changed(before: Array, after: Array) -> int:
 def _merged(record: Mapping[str, Any], layer: Mapping[str, Any], section: str = "") -> dict[str, Any]:
     merged = dict(record)
     for name, value in layer.items():
-        where = f"{section}{name}: {show(value)}"
-        if name not in record:
-            raise ConfigError(f"{where}: is not a known key; the keys here are {listing(record, 'and')}")
+        check_key(name, value, record, section)
         if value is None:
             continue
         possible, fix = _check(f"{section}{name}", value, record[name])
         if not possible:
-            raise ConfigError(f"{where}: is not possible; write {fix}")
+            raise ConfigError(f"{section}{name}: {show(value)}: is not possible; write {fix}")
         nested = isinstance(value, Mapping)
         merged[name] = (
             _merged(record[name], value, f"{section}{name}.") if nested else type(record[name])(value)

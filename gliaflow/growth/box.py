@@ -7,6 +7,7 @@ import numpy as np
 from gliaflow.growth.start import Seed, Start
 from gliaflow.growth.tissue import Tissue
 from gliaflow.images import Array
+from gliaflow.masks import boxes_round
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,7 @@ class Box:
     @classmethod
     def around(cls, mask: Array) -> "Box":
         """Return the smallest box round a mask that is not empty."""
-        ends = [np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-        x, y, z = (slice(int(found[0]), int(found[-1]) + 1) for found in ends)
+        x, y, z = boxes_round(mask, 0)[0]
         return cls((x, y, z), mask.shape)
 
     def cut(self, image: Array) -> Array:

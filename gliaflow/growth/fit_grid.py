@@ -10,6 +10,7 @@ from scipy import ndimage
 from gliaflow.errors import ConfigError, ImageError
 from gliaflow.growth.tissue import Tissue
 from gliaflow.images import Array
+from gliaflow.masks import boxes_round
 
 Point = tuple[float, float, float]
 """Millimetres from the centre of voxel (0, 0, 0) along the axes of a grid, as a `Seed`'s position."""
@@ -98,16 +99,6 @@ def as_point(values: Array) -> Point:
     return x, y, z
 
 
-def to_world(point: Point, affine: Array) -> Point:
-    """Return the world point, RAS+ mm, of a point on a grid with an affine of shape (4, 4).
-
-    >>> to_world((2.0, 4.0, 6.0), np.array([[-2, 0, 0, 10], [0, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1]]))
-    (8.0, 4.0, 6.0)
-    """
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    return as_point(affine[:3, :3] @ np.divide(point, spacing) + affine[:3, 3])
-
-
 def coarsen(tissue: Tissue, regions: Mapping[str, Array], edge_mm: float, margin_mm: float) -> FitGrid:
     """Cut the part of a grid round a tumour and take means over larger voxels.
 
@@ -162,10 +153,9 @@ Ends = list[tuple[int, int]]
 def _box(mask: Array, factors: tuple[int, ...], margin: Array) -> Ends:
     """Return where along each axis the part begins and ends, whole larger voxels, maybe past the border."""
     ends = []
-    for axis, (factor, wide) in enumerate(zip(factors, margin, strict=True)):
-        found = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
-        low, high = int(found[0] - wide), int(np.ceil(found[-1] + 1 + wide))
-        low, high = max(low, 0), min(high, mask.shape[axis])
+    filled = boxes_round(mask, 0)[0]
+    for part, size, factor, wide in zip(filled, mask.shape, factors, margin, strict=True):
+        low, high = max(int(part.start - wide), 0), min(int(np.ceil(part.stop + wide)), size)
         ends.append((low, low + factor * -(-(high - low) // factor)))
     return ends
 

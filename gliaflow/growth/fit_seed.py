@@ -11,6 +11,7 @@ from gliaflow.errors import ConfigError
 from gliaflow.growth.eikonal import Eikonal, front_speed
 from gliaflow.growth.fit_grid import FitGrid, Point, as_point, coarsen, soft_dice
 from gliaflow.growth.parameters import Parameters
+from gliaflow.growth.ranking import earliest
 from gliaflow.growth.start import Seed
 from gliaflow.growth.tissue import Tissue
 from gliaflow.images import Array
@@ -206,8 +207,3 @@ def equal_volume_dice(grid: FitGrid, parameters: Parameters, point: Point) -> di
     times = Eikonal(grid.tissue, parameters).time(Seed(point))[grid.domain]
     masks = {name: share[grid.domain] > 0.5 for name, share in grid.regions.items()}
     return {name: soft_dice(earliest(times, int(mask.sum())), mask) for name, mask in masks.items()}
-
-
-def earliest(times: Array, count: int) -> Array:
-    """Return which voxels are invaded when as many are, or more where some come at the same time; bool."""
-    return np.isfinite(times) & (times <= np.partition(times, count - 1)[count - 1])

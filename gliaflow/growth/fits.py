@@ -1,7 +1,7 @@
 """From a session's tissue and label map to what a model foretells, and the record of it (fit.json)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,8 @@ from gliaflow.growth.experiment import BIDIRECTIONAL, FORWARD, settings_for
 from gliaflow.growth.external import ExternalModel, run_external
 from gliaflow.growth.fit_parameters import fit_parameters
 from gliaflow.growth.fit_seed import AS_GOOD, SeedFit, fit_seed
-from gliaflow.growth.judge import EIKONAL, Course, fit_and_prediction, prediction
+from gliaflow.growth.judge import FollowedCourse, fit_and_prediction, prediction
+from gliaflow.growth.names import EIKONAL, REACTION_DIFFUSION
 from gliaflow.growth.parameters import Parameters
 from gliaflow.growth.ranking import as_ranking
 from gliaflow.growth.solver import simulate
@@ -26,7 +27,6 @@ from gliaflow.images import Array
 from gliaflow.labels import region_mask
 from gliaflow.sidecar import read_json
 
-REACTION_DIFFUSION = "reaction_diffusion"
 FITTED_TO = ("TC", "WT")
 """Core and whole tumour: the regions whose borders tell the width of the front."""
 FIRST_GUESS = (0.1, 0.02)
@@ -184,6 +184,13 @@ def foretell_by_command(
     return Foretold(TimeInterval(ranked, ranked, ranked), found if is_density else None, record)
 
 
+MODELS: Mapping[str, Callable[..., Foretold]] = {
+    REACTION_DIFFUSION: foretell_by_reaction_diffusion,
+    EIKONAL: foretell_by_eikonal,
+}
+"""The project's own models by the config's name; each takes tissue, labels, settings and ``seed``."""
+
+
 def foretell(
     tissue: Tissue, labels: Array, affine: Array, settings: FitSettings, *, seed: int, log: Path
 ) -> Foretold:
@@ -194,7 +201,7 @@ def foretell(
     tissue, labels, affine
         On the growth grid; see the models.
     settings
-        ``model`` is ``reaction_diffusion``, ``eikonal`` or one of ``external``.
+        ``model`` is one of `MODELS`, or the name of one of ``external``.
     seed
         Of the searches' random numbers.
     log
@@ -205,10 +212,8 @@ def foretell(
     ConfigError, ImageError
         As the models.
     """
-    if settings.model == REACTION_DIFFUSION:
-        found = foretell_by_reaction_diffusion(tissue, labels, settings, seed=seed)
-    elif settings.model == EIKONAL:
-        found = foretell_by_eikonal(tissue, labels, settings, seed=seed)
+    if settings.model in MODELS:
+        found = MODELS[settings.model](tissue, labels, settings, seed=seed)
     else:
         entry = next(entry for entry in settings.external if entry["name"] == settings.model)
         model = ExternalModel(**{**entry, "command": tuple(entry["command"])})
@@ -222,7 +227,7 @@ def foretell(
 
 
 def tried_settings(
-    course: Course,
+    course: FollowedCourse,
     tried: Mapping[str, Mapping[str, float]] | None,
     rho: float,
     *,
@@ -281,7 +286,7 @@ def notes_of(fitted: FittedGrowth) -> list[str]:
     return [*lines, f"One scan does not tell: {', '.join(vague)}"] if vague else lines
 
 
-def judged_predictions(course: Course, invasion: Array, fitted: FittedGrowth) -> dict[str, Array]:
+def judged_predictions(course: FollowedCourse, invasion: Array, fitted: FittedGrowth) -> dict[str, Array]:
     """Return the maps that a later session judges, by scheme; an external model has no forward one."""
     maps = {BIDIRECTIONAL: invasion}
     if fitted.seed and fitted.parameters:

@@ -1,14 +1,11 @@
 """A follow-up brought to its baseline, and whether a person should believe it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import nibabel as nib
 import numpy as np
 
-from gliaflow.config.mistakes import listing, show
-from gliaflow.errors import ConfigError, ImageError
+from gliaflow.errors import ImageError
 from gliaflow.evaluate.overlap import dice
 from gliaflow.growth.space import carry_image, carry_labels, carry_mask
 from gliaflow.growth.warp import Warp, deform, likeness, widened
@@ -109,7 +106,7 @@ class FollowUp:
 
 @dataclass(frozen=True)
 class FollowUpSettings:
-    """When a registered follow-up is to be looked at or refused; made and checked by `follow_up_settings`.
+    """When a registered follow-up is to be looked at or refused.
 
     The values are starting points; None is never.
 
@@ -149,59 +146,6 @@ SAYINGS = {
     "likeness_below": ("likeness_after", "the scans have little in common ({value:.3f}, below {limit:g})"),
 }
 """For each threshold, after ``flag_`` or ``refuse_``, the number that it is compared with, and the reason."""
-
-
-@dataclass(frozen=True)
-class CheckPicture:
-    """What a picture shows that lets a person reject a follow-up, each of shape (x, y, z) on the growth grid.
-
-    Attributes
-    ----------
-    baseline, follow_up
-        float32, 0 outside the brain, in units of their spread around their median in healthy brain, so that
-        two scanners compare.
-    difference
-        Follow-up less baseline, float32, 0 outside both brains.
-    baseline_labels, follow_up_labels
-        uint8, for contours.
-    baseline_brain, follow_up_brain
-        Bool, for contours.
-    """
-
-    baseline: Array
-    follow_up: Array
-    difference: Array
-    baseline_labels: Array
-    follow_up_labels: Array
-    baseline_brain: Array
-    follow_up_brain: Array
-
-
-def follow_up_settings(values: Mapping[str, Any]) -> FollowUpSettings:
-    """Check and take settings by the names of `FollowUpSettings`; what is absent keeps its default.
-
-    Raises
-    ------
-    ConfigError
-        A key is unknown or its value is not possible; with both.
-
-    Examples
-    --------
-    >>> follow_up_settings({"refuse_dice_below": 0.8, "flag_jacobian_above": None}).refuse_dice_below
-    0.8
-    """
-    known = [entry.name for entry in fields(FollowUpSettings)]
-    for key, value in values.items():
-        if key not in known:
-            raise ConfigError(
-                f"{key}: {show(value)}: is not a known key; the keys here are {listing(known, 'and')}"
-            )
-        number = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-        wanted = isinstance(value, bool) if key == "refuse_less_alike" else value is None or number
-        if not wanted:
-            right = "true or false" if key == "refuse_less_alike" else "a number of 0 or more, or null"
-            raise ConfigError(f"{key}: {show(value)}: is not possible; write {right}")
-    return FollowUpSettings(**values)
 
 
 def register_follow_up(
@@ -275,16 +219,6 @@ def check_follow_up(numbers: FollowUpNumbers, settings: FollowUpSettings) -> tup
     return _reasons(numbers, settings, "flag_")
 
 
-def check_picture(baseline: Scan, follow_up: FollowUp) -> CheckPicture:
-    """Return what a picture of a registered follow-up shows."""
-    brains = [data_of(image) > 0 for image in (baseline.brain, follow_up.brain)]
-    labels = [data_of(image, np.uint8) for image in (baseline.labels, follow_up.labels)]
-    healthy = brains[0] & brains[1] & (labels[0] == 0) & (labels[1] == 0)
-    images = (data_of(baseline.image), data_of(follow_up.image))
-    first, second = (_standard(image, healthy) * brain for image, brain in zip(images, brains, strict=True))
-    return CheckPicture(first, second, (second - first) * (brains[0] & brains[1]), *labels, *brains)
-
-
 def _numbers(  # noqa: PLR0917
     baseline: Scan,
     follow_up: Scan,
@@ -335,11 +269,3 @@ def _reasons(numbers: FollowUpNumbers, settings: FollowUpSettings, which: str) -
         if limit is not None and (value < limit if key.endswith("below") else value > limit):
             found.append(saying.format(value=value, limit=limit))
     return tuple(found)
-
-
-def _standard(image: Array, healthy: Array) -> Array:
-    """Return an image around its median in healthy brain, in units of its interquartile range; float32."""
-    if not healthy.any():
-        raise ImageError(f"the follow-up has no healthy brain in common with the baseline; {ADVICE}")
-    low, middle, high = np.percentile(image[healthy], [25, 50, 75])
-    return ((image - middle) / max(high - low, 1e-6)).astype(np.float32)

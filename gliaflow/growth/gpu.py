@@ -1,6 +1,7 @@
 """The explicit step by PyTorch, for a GPU; on the CPU the same, for checks."""
 
 import warnings
+from abc import abstractmethod
 
 import numpy as np
 import torch
@@ -41,9 +42,9 @@ class _Torch(Stepper):
     def _fetch(self, values: torch.Tensor) -> Array:
         return values.cpu().numpy()
 
+    @abstractmethod
     def _diffused(self, density: torch.Tensor) -> torch.Tensor:
         """Return what a step of diffusion adds."""
-        raise NotImplementedError
 
     def advance(self, now: float) -> bool:
         """Do a step."""

@@ -9,6 +9,7 @@ import numpy as np
 from gliaflow.growth.eikonal import eikonal_time
 from gliaflow.growth.experiment import BIDIRECTIONAL, FORWARD
 from gliaflow.growth.margins import CAVITY
+from gliaflow.growth.names import EIKONAL, REACTION_DIFFUSION
 from gliaflow.growth.parameters import Parameters
 from gliaflow.growth.ranking import RANKING_COLUMNS, region_of_interest, score_ranking
 from gliaflow.growth.solver import simulate
@@ -17,7 +18,6 @@ from gliaflow.growth.tissue import Tissue
 from gliaflow.images import Array
 from gliaflow.labels import region_mask
 
-EIKONAL = "eikonal"
 JUDGED_COLUMNS: Mapping[str, str] = {
     "scheme": "bidirectional: grown from the fitted seed through the first session's tumour; forward: grown "
     "on from the segmentation of the session before, only new growth counts",
@@ -38,7 +38,7 @@ EXPERIMENT_ROW_COLUMNS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Course:
+class FollowedCourse:
     """A subject's segmentations, each a label map on the growth grid of the first, shape (x, y, z).
 
     Attributes
@@ -70,7 +70,12 @@ class Course:
 
 
 def prediction(
-    course: Course, scheme: str, seed: Seed, parameters: Parameters, *, model: str = "reaction_diffusion"
+    course: FollowedCourse,
+    scheme: str,
+    seed: Seed,
+    parameters: Parameters,
+    *,
+    model: str = REACTION_DIFFUSION,
 ) -> Array:
     """Return the time to invasion that a model foretells by a scheme.
 
@@ -100,7 +105,7 @@ def prediction(
         left = border(course.cavity) & course.tissue.domain
     if not left.any():
         return np.full(left.shape, np.inf, dtype=np.float32)
-    tissue = without(course.tissue, course.cavity)
+    tissue = course.tissue.resected(course.cavity)
     return grow(tissue, left, parameters, region_mask(course.later, "WT"), model)
 
 
@@ -114,20 +119,6 @@ def grow(tissue: Tissue, start: Seed | Array, parameters: Parameters, until: Arr
     return simulate(tissue, start, parameters, within=wanted).time_to_invasion
 
 
-def without(tissue: Tissue, cavity: Array) -> Tissue:
-    """Return a tissue in which nothing grows where it was resected."""
-    left = np.where(cavity, np.float32(0), np.float32(1))
-    return Tissue(
-        tissue.white * left,
-        tissue.grey * left,
-        tissue.csf,
-        tissue.brain,
-        tissue.spacing,
-        tissue.anisotropy,
-        tissue.tensor,
-    )
-
-
 def border(mask: Array) -> Array:
     """Return the voxels that touch a mask from outside by a face; bool."""
     from scipy.ndimage import binary_dilation
@@ -136,13 +127,12 @@ def border(mask: Array) -> Array:
 
 
 def fit_and_prediction(
-    course: Course, name: str, seed: Seed, dice: float, parameters: Parameters
+    course: FollowedCourse, name: str, seed: Seed, dice: float, parameters: Parameters
 ) -> list[dict[str, Any]]:
     """Return how well parameters fit S0 and foretell S2: `EXPERIMENT_ROW_COLUMNS`, a row for each scheme."""
     first = region_mask(course.first, "WT")
-    grown = grow(
-        course.tissue, seed, parameters, first | region_mask(course.later, "WT"), "reaction_diffusion"
-    )
+    wanted = first | region_mask(course.later, "WT")
+    grown = grow(course.tissue, seed, parameters, wanted, REACTION_DIFFUSION)
     fitted = score_ranking(grown, first, course.tissue.brain).average_precision
     rows = []
     for scheme in (BIDIRECTIONAL, FORWARD):

@@ -8,7 +8,7 @@ bytes for any number of threads.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, prange
+from numba import config, njit, prange, set_num_threads
 
 from gliaflow.images import Array
 
@@ -21,7 +21,12 @@ MOST_TURNS = 100
 """In Selling's algorithm, which needs a few; a tensor that is not positive would need endlessly many."""
 
 compiled = njit(parallel=True, cache=True, error_model="numpy", fastmath={"contract"})
-"""Compiles a function for all cores and keeps it on disk for the next process."""
+"""Compiles a function for several cores and keeps it on disk for the next process."""
+
+
+def use_threads(count: int) -> None:
+    """Let the compiled loops use so many cores, or as many as there are; without this they use all."""
+    set_num_threads(min(count, config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
 
 
 class Rule(NamedTuple):

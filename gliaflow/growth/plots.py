@@ -17,7 +17,7 @@ from gliaflow.evaluate.bootstrap import Bootstrap
 from gliaflow.evaluate.held_out_figures import COLOURS, MARKERS, save_png
 from gliaflow.growth.coverage import STANDARD, coverage_pairs, coverage_table
 from gliaflow.growth.experiment import experiment_table, patient_correlations, points_by_patient
-from gliaflow.growth.ranking import PrecisionRecall, curve_indices
+from gliaflow.growth.ranking import NO_REFERENCE, PrecisionRecall, curve_indices
 
 DPI = 110
 PATIENT_COLOURS = (*COLOURS, "#56B4E9", "#D55E00")
@@ -77,19 +77,22 @@ def draw_precision_recall(path: Path, curves: Mapping[str, PrecisionRecall]) -> 
     path
         The PNG; the same input gives the same bytes.
     curves
-        By name: models or settings of one session, four at most.
+        By name: models, settings or schemes of one session, four at most. Without any, as of a session in
+        which no tumour is left to foretell, the picture says so.
 
     Raises
     ------
     ConfigError
-        There are none, or more than four.
+        There are more than four.
     """
-    if not 0 < len(curves) <= len(COLOURS):
-        raise ConfigError(f"growth plots: {len(curves)} curves: draw 1 to {len(COLOURS)} in one picture")
+    if len(curves) > len(COLOURS):
+        raise ConfigError(f"growth plots: {len(curves)} curves: draw {len(COLOURS)} at most in one picture")
     figure = Figure(figsize=(5.0, 4.8), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     for (name, curve), colour, marker in zip(curves.items(), COLOURS, MARKERS, strict=False):
         _precision_recall(axes, curve, colour, marker, f"{name}, AP {curve.average_precision:.3f}")
+    if not curves:
+        axes.text(0.5, 0.5, NO_REFERENCE, ha="center", fontsize="small")
     axes.plot([], [], color="grey", linestyle="--", linewidth=1, label="a map that says nothing")
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)

@@ -196,14 +196,9 @@ def ranking_row(score: RankingScore) -> dict[str, float | int | str | None]:
 
 def curve_rows(curve: PrecisionRecall, points: int = POINTS) -> list[dict[str, float]]:
     """Return a curve as rows with `CURVE_COLUMNS`: the first time of each step of recall, the last at 1."""
-    return [
-        {
-            "time_days": float(curve.time[k]),
-            "precision": float(curve.precision[k]),
-            "recall": float(curve.recall[k]),
-        }
-        for k in curve_indices(curve, points)
-    ]
+    at = curve_indices(curve, points)
+    columns = (curve.time[at], curve.precision[at], curve.recall[at])
+    return [dict(zip(CURVE_COLUMNS, map(float, row), strict=True)) for row in zip(*columns, strict=True)]
 
 
 def curve_indices(curve: PrecisionRecall, points: int = POINTS) -> Array:
@@ -238,6 +233,32 @@ def local_agreement(time_to_invasion: Array, reference: Array, roi: Array) -> Ar
     agreement = np.zeros(roi.shape, dtype=np.float32)
     agreement[roi.astype(bool)] = np.where(inside, curve.precision[at], curve.recall[at])
     return agreement
+
+
+def earliest(times: Array, count: int) -> Array:
+    """Return which voxels are invaded when as many are, or more where some come at the same time.
+
+    Parameters
+    ----------
+    times
+        Any shape, ``inf`` is never.
+    count
+        How many. Below 1 there are none; where fewer are ever invaded, it is all of those.
+
+    Returns
+    -------
+    Array
+        Bool.
+
+    Examples
+    --------
+    >>> earliest(np.array([3.0, 1.0, np.inf, 2.0]), 2).tolist()
+    [False, True, False, True]
+    """
+    place = min(count, times.size) - 1
+    if place < 0:
+        return np.zeros(times.shape, dtype=bool)
+    return np.asarray(np.isfinite(times) & (times <= np.partition(times, place, axis=None)[place]))
 
 
 def as_ranking(density: Array) -> Array:

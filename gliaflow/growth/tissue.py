@@ -1,6 +1,6 @@
 """What a tumour grows in: the healthy tissue of a brain on a growth grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,6 +69,11 @@ class Tissue:
     def domain(self) -> Array:
         """Where a tumour can be, bool: in the brain, white and grey matter `LEAST_TISSUE` or more."""
         return self.brain & (self.white + self.grey >= LEAST_TISSUE)
+
+    def resected(self, cavity: Array) -> "Tissue":
+        """Return the tissue with fluid in a cavity, a bool of shape (x, y, z)."""
+        white, grey = (np.where(cavity, np.float32(0), share) for share in (self.white, self.grey))
+        return replace(self, white=white, grey=grey, csf=np.where(cavity, np.float32(1), self.csf))
 
     @property
     def voxel_ml(self) -> float:

@@ -1,11 +1,24 @@
 """Carrying images and masks to another grid, each interpolated once."""
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
 from gliaflow.errors import ImageError
-from gliaflow.images import Array, data_of, from_sitk, new_image, same_grid, to_ras, to_sitk
+from gliaflow.images import (
+    Array,
+    data_of,
+    from_sitk,
+    new_image,
+    read_image,
+    same_grid,
+    single_volume,
+    to_ras,
+    to_sitk,
+)
+from gliaflow.labels import given_labels
 from gliaflow.preprocess.transforms import matrix_to_sitk
 
 INTERPOLATORS = {
@@ -75,6 +88,35 @@ def check_on_grid(image: nib.Nifti1Image, grid: nib.Nifti1Image, name: str) -> n
             f"({grid.shape}); resample it to t1c (or the first sequence)"
         )
     return turned
+
+
+def read_labels(path: str | Path, grid: nib.Nifti1Image, convention: str, name: str) -> nib.Nifti1Image:
+    """Read a label map that lies on a grid, and bring it into the values of the label table.
+
+    Parameters
+    ----------
+    path
+        Of the NIfTI, shape (x, y, z), any orientation.
+    grid
+        Image whose grid it has to lie on.
+    convention
+        What its values mean; of `gliaflow.labels.CONVENTIONS`.
+    name
+        What errors call it.
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        uint8, RAS+.
+
+    Raises
+    ------
+    ImageError
+        It lies on another grid, or holds a value that is not of the convention.
+    """
+    given = check_on_grid(single_volume(read_image(path)), grid, name)
+    values = given_labels(data_of(given, np.float64), convention, name)
+    return new_image(values, given.affine, np.uint8)
 
 
 def _signed_distance(mask: sitk.Image) -> sitk.Image:

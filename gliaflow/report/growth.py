@@ -6,19 +6,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from gliaflow.images import Array, data_of, spacing_of
+from gliaflow.growth.ranking import earliest
+from gliaflow.images import Array, data_of
 from gliaflow.labels import region_mask
 from gliaflow.report.canvas import BASE_DPI, Key, Page, Shape, draw_page
-from gliaflow.report.pictures import (
-    BRAIN_MARGIN_MM,
-    LABEL_SCALE,
-    OUTLINE,
-    Scan,
-    check_grid,
-    lesion_centre,
-    mask_of,
-)
-from gliaflow.report.planes import VIEWS, Cut, bounding_box, cuts, volume
+from gliaflow.report.pictures import OUTLINE, Scan, check_grid, lesion_planes, mask_of
+from gliaflow.report.planes import VIEWS, Cut, volume
 
 TIMES: Mapping[float, str] = {1.0: "#D55E00", 2.0: "#E69F00", 4.0: "#F0E442"}
 """From today's volume on, how many times that is invaded, and its colour (Okabe and Ito's)."""
@@ -63,13 +56,13 @@ def draw_growth(  # noqa: PLR0917
         An image lies on another grid.
     """
     check_grid({"brain mask": mask, **invasion, **plans}, labels, title)
-    scan = _scan(image, mask, labels, dpi)
     values = data_of(volume(labels)).astype(np.uint8)
+    scan = _scan(image, mask, values, dpi)
     tumour = region_mask(values, "WT")
     times = {name: data_of(volume(part)) for name, part in invasion.items()}
     sizes = {factor: int(factor * np.count_nonzero(tumour)) for factor in TIMES}
-    fronts = {factor: first_invaded(times["median"], size) for factor, size in sizes.items()}
-    spread = {name: first_invaded(times[name], sizes[2.0]) for name in ("low", "high")}
+    fronts = {factor: earliest(times["median"], size) for factor, size in sizes.items()}
+    spread = {name: earliest(times[name], sizes[2.0]) for name in ("low", "high")}
     masks = {name: mask_of(part) for name, part in plans.items()}
     columns = [
         scan.panels([[Shape(cut.outline(tumour), OUTLINE, 0.9)] for cut in scan.cuts]),
@@ -128,7 +121,7 @@ def draw_follow_up(
     check_grid({**others, **masks}, baseline, title)
     both = [data_of(volume(part)).astype(np.uint8) for part in labels.values()]
     shown = both[1] if both[1].any() else both[0]
-    first = _scan(baseline, masks["baseline"], nib.Nifti1Image(shown, volume(labels["later"]).affine), dpi)
+    first = _scan(baseline, masks["baseline"], shown, dpi)
     brain = mask_of(masks["later"])
     second = Scan(first.image, data_of(volume(follow_up)), brain, first.cuts)
     whole, own = data_of(volume(baseline)), mask_of(masks["baseline"])
@@ -154,20 +147,9 @@ def draw_follow_up(
     draw_page(page, list(zip(*columns, strict=True)), path, dpi)
 
 
-def first_invaded(times: Array, size: int) -> Array:
-    """Return the voxels that are invaded by the time that so many are; bool, without those never invaded."""
-    reached = np.sort(times[np.isfinite(times)])
-    if not reached.size or size < 1:
-        return np.zeros(times.shape, dtype=bool)
-    return np.asarray(times <= reached[min(size, reached.size) - 1])
-
-
-def _scan(image: nib.Nifti1Image, mask: nib.Nifti1Image, labels: nib.Nifti1Image, dpi: int) -> Scan:
+def _scan(image: nib.Nifti1Image, mask: nib.Nifti1Image, values: Array, dpi: int) -> Scan:
     grid, brain = volume(image), mask_of(mask)
-    values = data_of(volume(labels)).astype(np.int16)
-    box = bounding_box(brain | (values > 0), spacing_of(grid), BRAIN_MARGIN_MM)
-    planes = cuts(grid, lesion_centre(values, brain), box, LABEL_SCALE * dpi / BASE_DPI)
-    return Scan(grid, data_of(grid), brain, planes)
+    return Scan(grid, data_of(grid), brain, lesion_planes(grid, values, brain, dpi))
 
 
 def _fronts(cut: Cut, fronts: Mapping[float, Array], tumour: Array) -> list[Shape]:

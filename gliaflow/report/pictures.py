@@ -233,8 +233,7 @@ def draw_segmentation(
     grid, brain = volume(labels), mask_of(mask)
     values = np.rint(data_of(grid)).astype(np.int16)
     _check_labels(values, title)
-    box = bounding_box(brain | (values > 0), spacing_of(grid), BRAIN_MARGIN_MM)
-    planes = cuts(grid, lesion_centre(values, brain), box, LABEL_SCALE * dpi / BASE_DPI)
+    planes = lesion_planes(grid, values, brain, dpi)
     shapes = [_lesions(cut, values) for cut in planes]
     columns: list[list[Panel]] = []
     for image in ordered.values():
@@ -272,6 +271,27 @@ def _label_key(values: Array, voxel_ml: float, regions: Sequence[str]) -> Key:
 
 def _millilitres(volume_ml: float) -> str:
     return f"{volume_ml:.1f} ml" if volume_ml >= 1 or volume_ml == 0 else f"{volume_ml:.2g} ml"
+
+
+def lesion_planes(
+    grid: nib.Nifti1Image, values: Array, brain: Array, dpi: int, through: Array | None = None
+) -> tuple[Cut, Cut, Cut]:
+    """Return the planes of the largest lesion, cut to the brain and all lesions.
+
+    Parameters
+    ----------
+    grid
+        RAS+, as `gliaflow.report.planes.volume` makes it.
+    values, brain
+        Label map and brain mask on it, shape (x, y, z).
+    dpi
+        Pixels per inch.
+    through
+        Label map whose largest lesion decides; None takes ``values``.
+    """
+    box = bounding_box(brain | (values > 0), spacing_of(grid), BRAIN_MARGIN_MM)
+    centre = lesion_centre(values if through is None else through, brain)
+    return cuts(grid, centre, box, LABEL_SCALE * dpi / BASE_DPI)
 
 
 def lesion_centre(values: Array, brain: Array) -> Voxel:

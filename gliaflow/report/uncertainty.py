@@ -6,19 +6,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from gliaflow.images import Array, data_of, new_image, spacing_of
+from gliaflow.images import Array, data_of, new_image
 from gliaflow.labels import region_mask
 from gliaflow.report.canvas import BASE_DPI, Key, Page, Panel, Shape, draw_page
-from gliaflow.report.pictures import (
-    BRAIN_MARGIN_MM,
-    LABEL_SCALE,
-    OUTLINE,
-    Scan,
-    check_grid,
-    lesion_centre,
-    mask_of,
-)
-from gliaflow.report.planes import VIEWS, Cut, bounding_box, cuts, volume
+from gliaflow.report.pictures import OUTLINE, Scan, check_grid, lesion_planes, mask_of
+from gliaflow.report.planes import VIEWS, Cut, volume
 
 LEVELS: Mapping[int, str] = {25: "#F0E442", 50: "#E69F00", 75: "#D55E00"}
 """From which value of 0 to 100 on a colour is drawn; of Okabe and Ito's colours, pale to strong."""
@@ -69,9 +61,7 @@ def draw_uncertainty(
     grid, brain = volume(labels), mask_of(mask)
     values = np.rint(data_of(grid)).astype(np.int16)
     unsure = {region: data_of(volume(part)) for region, part in zip(regions, maps, strict=True)}
-    shown = values if values.any() else _widest(unsure)
-    box = bounding_box(brain | (values > 0), spacing_of(grid), BRAIN_MARGIN_MM)
-    planes = cuts(grid, lesion_centre(shown, brain), box, LABEL_SCALE * dpi / BASE_DPI)
+    planes = lesion_planes(grid, values, brain, dpi, through=None if values.any() else _widest(unsure))
     columns: list[list[Panel]] = []
     names: list[str] = []
     for region in regions:

@@ -108,13 +108,6 @@ def healthy_tissue(ground: Ground) -> GrowthTissue:
     )
 
 
-def without(tissue: GrowthTissue, cavity: Array) -> GrowthTissue:
-    """Return a brain with fluid in place of what was resected."""
-    white, grey = (np.where(cavity, np.float32(0), share) for share in (tissue.white, tissue.grey))
-    csf = np.where(cavity, np.float32(1), tissue.csf)
-    return GrowthTissue(white=white, grey=grey, csf=csf, brain=tissue.brain, spacing=tissue.spacing)
-
-
 def start_of(ground: Ground, course: Course, rng: np.random.Generator) -> Seed:
     """Draw the point, a voxel's centre, from which the tumour grows."""
     centre = choose_centre(ground, course.place, rng)
@@ -146,7 +139,7 @@ def grow_course(ground: Ground, course: Course, seed: Seed) -> Iterator[Stage]:
     onset, none = grown.log.days, np.zeros(tissue.brain.shape, dtype=bool)
     yield Stage(SESSIONS[0], 0, onset, grown.density, none)
     cavity = resect(ground, grown.density, course.margin_mm)
-    left, rest = without(tissue, cavity), np.where(cavity, np.float32(0), grown.density)
+    left, rest = tissue.resected(cavity), np.where(cavity, np.float32(0), grown.density)
     days = course.postop_days
     after = simulate(left, rest, parameters, days=days).density
     yield Stage(SESSIONS[1], days, onset + days, after, cavity)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gliaflow.config.mistakes import listing, show
+from gliaflow.config.mistakes import check_key, show
 from gliaflow.errors import ConfigError
 from gliaflow.uncertainty.numbers import RegionNumbers
 
@@ -102,10 +102,7 @@ def flag_settings(values: Mapping[str, Any]) -> FlagSettings:
     """
     known = [field.name for field in fields(FlagSettings)]
     for key, value in values.items():
-        if key not in known:
-            raise ConfigError(
-                f"{key}: {show(value)}: is not a known key; the keys here are {listing(known, 'and')}"
-            )
+        check_key(key, value, known)
         _check(key, value)
     return FlagSettings(**values)
 

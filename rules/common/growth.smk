@@ -1,3 +1,5 @@
+from gliaflow.growth.names import REACTION_DIFFUSION
+
 GROWTH = config["growth"]
 
 
@@ -21,6 +23,7 @@ DENSITY = growth("density.nii.gz", space="growth")
 STANDARD_PLANS = [growth("mask.nii.gz", space="growth", desc=f"margin{mm:g}") for mm in GROWTH["margins_mm"]]
 MODEL_PLAN = growth("mask.nii.gz", space="growth", desc="model")
 IN_BASELINE = [growth("dseg.nii.gz", space="baseline"), growth("registration.json", space="baseline")]
+CURVES = growth("precision.png")
 RANKING = [growth(f"{name}.tsv") for name in ("ranking", "precision", "coverage")]
 SETTINGS_TRIED = growth("settings.tsv")
 COVERAGE_OF_COHORT = [f"results/{{cohort}}/growth_{name}.tsv" for name in ("ranking", "coverage", "summary")]
@@ -43,35 +46,30 @@ def has_tumour_labels(entry):
     return bool(entry.label or sources_of(entry))
 
 
+@cache
+def courses():
+    """By subject its sessions with a label map, by days, else as listed; where the first session has one."""
+    found = {}
+    for entry in sorted(SESSIONS.values(), key=lambda entry: entry.days or 0):
+        if has_tumour_labels(entry):
+            found.setdefault((entry.cohort, entry.subject), []).append(entry)
+    return {subject: found[subject] for subject in sorted(found) if found[subject][0] is FIRST[subject]}
+
+
 def growth_sessions():
-    """The sessions from which growth is foretold: the first of each subject, where it has a label map."""
-    return [entry for entry in FIRST.values() if has_tumour_labels(entry)]
+    """The sessions from which growth is foretold."""
+    return [course[0] for course in courses().values()]
 
 
 @cache
-def sessions_in_order(cohort, subject):
-    """A subject's sessions with a label map: by days, else as listed."""
-    own = [
-        e for e in SESSIONS.values() if (e.cohort, e.subject) == (cohort, subject) and has_tumour_labels(e)
-    ]
-    return sorted(own, key=lambda entry: entry.days or 0)
-
-
 def follow_ups():
     """The later sessions against which predictions are judged."""
-    first = {entry.key for entry in growth_sessions()}
-    return [
-        entry
-        for cohort, subject, _ in sorted(first)
-        for entry in sessions_in_order(cohort, subject)
-        if entry.key not in first
-    ]
+    return [entry for course in courses().values() for entry in course[1:]]
 
 
 def last_follow_ups():
     """The last session of each subject that has more than one."""
-    last = {(entry.cohort, entry.subject): entry for entry in follow_ups()}
-    return list(last.values())
+    return [course[-1] for course in courses().values() if len(course) > 1]
 
 
 def grown_labels(wildcards):
@@ -81,8 +79,8 @@ def grown_labels(wildcards):
 
 
 def grown_values(wildcards):
-    """What the values of that label map mean; None for the workflow's own."""
-    return label_values(wildcards) if session_of(wildcards).label else None
+    """What the values of that label map mean."""
+    return label_values(wildcards) if session_of(wildcards).label else "gliaflow"
 
 
 def grown_cell(wildcards):
@@ -128,35 +126,12 @@ def diffusion_source(wildcards):
 
 
 def diffusion_maps(wildcards):
-    return [fill(path, wildcards) for path in DIFFUSION] if diffusion_source(wildcards) else []
-
-
-def of_baseline(pattern):
-    """Input function: the pattern's files of the subject's first session."""
-
-    def inputs(wildcards):
-        session = first_session(wildcards)
-        paths = [pattern] if isinstance(pattern, str) else pattern
-        return [fill(path, wildcards, session=session) for path in paths]
-
-    return inputs
-
-
-def baseline_image(wildcards):
-    entry = FIRST[wildcards.cohort, wildcards.subject]
-    return fill(GROWTH_IMAGE, wildcards, session=entry.session, sequence=entry.reference)
-
-
-def baseline_diffusion(wildcards):
-    session = first_session(wildcards)
-    entry = SESSIONS[wildcards.cohort, wildcards.subject, session]
-    given = entry.dwi is not None or GROWTH["tissue"]["tensor"]
-    return [fill(path, wildcards, session=session) for path in DIFFUSION] if given else []
+    return fill(DIFFUSION, wildcards) if diffusion_source(wildcards) else []
 
 
 def previous_session(wildcards):
     """The session before a follow-up, as the value of its wildcard."""
-    names = [entry.session for entry in sessions_in_order(wildcards.cohort, wildcards.subject)]
+    names = [entry.session for entry in courses()[wildcards.cohort, wildcards.subject]]
     return names[names.index(wildcards.session) - 1]
 
 
@@ -171,7 +146,7 @@ def growth_outputs(wildcards=None):
     """Every file of `snakemake growth`."""
     first, later = growth_sessions(), follow_ups()
     pairs = [(first, [INVASION[0], *STANDARD_PLANS, MODEL_PLAN, qc("growth.png")])]
-    pairs += [(later, [*RANKING, qc("followup.png")])]
+    pairs += [(later, [*RANKING, CURVES, qc("followup.png")])]
     made = [
         path.format(cohort=e.cohort, subject=e.subject, session=e.session)
         for entries, paths in pairs
@@ -205,7 +180,7 @@ def of_follow_ups(pattern, chosen=follow_ups):
 def gives_density():
     """Whether the chosen model gives the density of tumour cells, besides the order of invasion."""
     external = {entry["name"]: entry["gives"] for entry in GROWTH["external"]}
-    return external.get(GROWTH["model"], GROWTH["model"]) in ("density", "reaction_diffusion")
+    return external.get(GROWTH["model"], GROWTH["model"]) in ("density", REACTION_DIFFUSION)
 
 
 def growth_settings():

@@ -38,7 +38,9 @@ def fetched_model(name):
 
 
 def fill(pattern, wildcards, **changes):
-    """A path pattern with a job's wildcards, some of them changed."""
+    """A path pattern, or each of a list of them, with a job's wildcards, some of them changed."""
+    if not isinstance(pattern, str):
+        return [fill(one, wildcards, **changes) for one in pattern]
     return pattern.format(**{**dict(wildcards.items()), **changes})
 
 
@@ -60,15 +62,19 @@ def of_reference(pattern):
     return inputs
 
 
+def at_first(inputs):
+    """Input function: what another one gives for the subject's first session."""
+
+    def inputs_at_first(wildcards):
+        names = {**dict(wildcards.items()), "session": first_session(wildcards)}
+        return inputs(type(wildcards)(fromdict=names))
+
+    return inputs_at_first
+
+
 def of_first(pattern):
     """Input function: the pattern's file of the subject's first session."""
-
-    def inputs(wildcards):
-        session = first_session(wildcards)
-        entry = SESSIONS[wildcards.cohort, wildcards.subject, session]
-        return fill(pattern, wildcards, session=session, sequence=entry.reference)
-
-    return inputs
+    return at_first(of_reference(pattern))
 
 
 SELECTION = anat("series.json", desc="selected")

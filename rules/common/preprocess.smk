@@ -62,12 +62,6 @@ def reference_to_register(wildcards):
     return fill(registration_image(sequence), wildcards, sequence=sequence)
 
 
-def first_to_register(wildcards):
-    entry = FIRST[wildcards.cohort, wildcards.subject]
-    pattern = registration_image(entry.reference)
-    return fill(pattern, wildcards, session=entry.session, sequence=entry.reference)
-
-
 def all_to_register(wildcards):
     return [
         fill(registration_image(sequence), wildcards, sequence=sequence)

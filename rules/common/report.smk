@@ -1,7 +1,12 @@
 def picture(name, caption, category):
-    """A picture that goes into the report, with its caption and labels."""
+    """A picture in a session's `qc` that goes into the report, with its caption and labels."""
+    return session_picture(qc(f"{name}.png"), caption, category)
+
+
+def session_picture(path, caption, category):
+    """A picture of a session, anywhere, that goes into the report."""
     return report(
-        qc(f"{name}.png"),
+        path,
         caption=f"../resources/report/{caption}.rst",
         category=category,
         subcategory="{cohort}",

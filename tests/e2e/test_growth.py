@@ -119,6 +119,8 @@ def test_the_predictions_are_better_than_chance_and_scored_by_both_schemes(grown
         (subject, session) for subject in SUBJECTS for session in ("postop", "recurrence")
     }
     for row in rows:
+        curves = growth_file(done, row["subject"], row["session"], "precision.png")
+        assert curves.stat().st_size > 1000
         if row["average_precision"] and row["session"] == "recurrence":
             assert float(row["average_precision"]) > 2 * float(row["prevalence"])
 

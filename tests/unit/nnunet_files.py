@@ -96,6 +96,12 @@ OLD_CONFIGURATION = {
 }
 
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""Where the project's inference runs; a GPU's halves the precision, as nnU-Net's own there."""
+CLOSE = 1e-2 if DEVICE.type == "cuda" else 1e-3
+"""How far apart two ways to the same probabilities may be."""
+
+
 class RunsCode:
     """Unpickled without care, this makes a file."""
 

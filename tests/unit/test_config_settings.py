@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gliaflow.config.mistakes import Mistakes, nearest, show
+from gliaflow.config.mistakes import Mistakes, check_key, nearest, show
 from gliaflow.config.schema import FOLDER, Checker, complete, load_schema, read_yaml
 from gliaflow.config.settings import complete_config
 from gliaflow.errors import ConfigError
@@ -226,6 +226,26 @@ WRONG = {
         {"preprocess": {"normalisation": {"method": "histogram"}}},
         "reference: null: histogram needs",
     ),
+    "growth-model": (
+        {"growth": {"model": "eikonol"}},
+        "growth.model: 'eikonol': is neither a known model nor one of growth.external; did you mean eikonal?",
+    ),
+    "growth-model-of-nothing": (
+        {"growth": {"model": "zzz", "external": [{"name": "mine", "command": ["a"]}]}},
+        "growth.external; write reaction_diffusion, eikonal or mine",
+    ),
+    "growth-model-of-a-taken-name": (
+        {"growth": {"external": [{"name": "eikonal", "command": ["a"]}]}},
+        "growth.external: 'eikonal': is a model of the workflow's own; rename it",
+    ),
+    "densities-alike": (
+        {"growth": {"core_density": 0.25}},
+        "growth.oedema_density: 0.25: is not below growth.core_density (0.25); lower it, or raise the other",
+    ),
+    "densities-upside-down": (
+        {"growth": {"oedema_density": 0.7}},
+        "growth.oedema_density: 0.7: is not below growth.core_density (0.6)",
+    ),
 }
 
 
@@ -234,6 +254,11 @@ def test_one_mistake_is_one_line(config: dict[str, Any], message: str) -> None:
     (line,) = mistakes(config)
     assert line.startswith("config, ")
     assert message in line
+
+
+def test_a_growth_model_from_elsewhere_is_known_by_its_name() -> None:
+    growth = {"model": "mine", "external": [{"name": "mine", "command": ["python", "model.py"]}]}
+    assert complete_config({"growth": growth})["growth"]["model"] == "mine"
 
 
 def test_all_mistakes_at_once() -> None:
@@ -256,6 +281,9 @@ def test_words_of_messages() -> None:
     assert len(show("x" * 1000)) < 120
     assert nearest("qqqq", ["t1n"]) is None
     Mistakes().stop_if_any()
+    check_key("WT", 0.5, ["WT", "TC"])
+    with pytest.raises(ConfigError, match=r"^threshold\.wt: 0\.5: is not a known key; did you mean WT\?$"):
+        check_key("wt", 0.5, ["WT", "TC"], "threshold.")
     with pytest.raises(ConfigError, match=r"^here: wrong$"):
         Mistakes(["here: wrong"]).stop_if_any()
 

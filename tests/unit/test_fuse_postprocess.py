@@ -467,12 +467,12 @@ def test_settings_come_back_from_json(chosen):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        ({"thresholds": None}, "thresholds: null: is not a known key; the keys here are threshold, merge"),
+        ({"thresholds": None}, "thresholds: null: is not a known key; did you mean threshold?"),
         (
             {"threshold": {"CC": 0.5}},
             "threshold.CC: 0.5: is not a known key; the keys here are WT, TC and ET",
         ),
-        ({"enhancing": {"limit": 3}}, "enhancing.limit: 3: is not a known key"),
+        ({"enhancing": {"limit": 3}}, "enhancing.limit: 3: is not a known key; did you mean limit_ml?"),
         ({"threshold": 0.5}, "threshold: 0.5: is not possible; write a mapping with WT, TC and ET"),
         ({"threshold": {"WT": 0}}, "threshold.WT: 0: is not possible; write a number between 0 and 1"),
         ({"threshold": {"WT": 1.0}}, "threshold.WT: 1.0: is not possible"),

@@ -17,7 +17,7 @@ import pytest
 from gliaflow.errors import ConfigError, ImageError
 from gliaflow.growth import fit_parameters as fitting
 from gliaflow.growth.ensemble import choose_members, member_times, time_interval
-from gliaflow.growth.fit_grid import coarsen, soft_dice, to_world
+from gliaflow.growth.fit_grid import coarsen, soft_dice
 from gliaflow.growth.fit_parameters import (
     Fit,
     Growth,
@@ -26,7 +26,7 @@ from gliaflow.growth.fit_parameters import (
     fit_parameters,
     grow_to_volume,
 )
-from gliaflow.growth.fit_seed import SeedFit, SeedObjective, earliest, fit_seed, invaded_share
+from gliaflow.growth.fit_seed import SeedFit, SeedObjective, fit_seed, invaded_share
 from gliaflow.growth.parameters import Parameters
 from gliaflow.growth.solver import simulate
 from gliaflow.growth.start import Seed
@@ -135,8 +135,6 @@ def test_a_plane_front_crosses_the_voxels_that_it_has_time_for():
     assert invaded_share(times, rate, 2.0).tolist() == [1, 0.5, 0, 0]
     assert invaded_share(times, 0.5 * rate, 3.0).tolist() == [1, 1, 0.5, 0]
     assert invaded_share(np.array([1.0, np.inf, 2.0]), rate[:3], 3.0).tolist() == [1, 0, 1]
-    assert earliest(np.array([3.0, 1.0, 2.0, np.inf]), 2).tolist() == [False, True, True, False]
-    assert earliest(np.array([3.0, np.inf]), 2).tolist() == [True, False]
 
 
 def test_larger_voxels_hold_means_and_the_grid_lies_where_it_did():
@@ -181,11 +179,6 @@ def test_soft_dice_of_masks_is_the_dice():
     one, two = rng.random((2, 500)) < 0.4
     assert soft_dice(one, two) == pytest.approx(2 * (one & two).sum() / (one.sum() + two.sum()))
     assert soft_dice(np.zeros(3), np.zeros(3)) == 0
-
-
-def test_a_point_of_the_grid_lies_at_its_voxel_s_place_in_the_world():
-    affine = np.array([[0.0, -2, 0, 30], [1.5, 0, 0, -4], [0, 0, 3, 8], [0, 0, 0, 1]])
-    assert to_world((3.0, 5.0, 1.5), affine) == (30 - 2 * 2.5, -4 + 1.5 * 2, 8 + 3 * 0.5)
 
 
 def test_the_share_above_a_level_is_that_of_a_ball():

@@ -8,6 +8,7 @@ import pytest
 
 from gliaflow.errors import ImageError
 from gliaflow.growth.fits import (
+    MODELS,
     FitSettings,
     FittedGrowth,
     days_ahead,
@@ -17,7 +18,8 @@ from gliaflow.growth.fits import (
     read_fit,
     regions_of,
 )
-from gliaflow.growth.judge import Course
+from gliaflow.growth.judge import FollowedCourse
+from gliaflow.growth.names import OWN_MODELS
 from gliaflow.growth.parameters import Parameters
 from gliaflow.growth.tissue import Tissue
 
@@ -39,7 +41,11 @@ def foretold(folder: Path, model: str = "reaction_diffusion"):
     return found, read_fit(folder / "fit.json")
 
 
-@pytest.mark.parametrize("model", ["reaction_diffusion", "eikonal"])
+def test_the_config_knows_every_model():
+    assert tuple(MODELS) == OWN_MODELS
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_a_ball_was_begun_in_its_middle_and_grows_outwards(model, tmp_path):
     found, fitted = foretold(tmp_path, model)
     assert np.linalg.norm(np.array(fitted.seed.position) - EDGE * np.array(CENTRE)) < 2
@@ -61,7 +67,7 @@ def test_what_one_scan_does_not_tell_is_said(tmp_path):
 
 
 def test_a_model_without_seed_has_no_forward_map():
-    course = Course(brain(), LABELS, LABELS, LABELS)
+    course = FollowedCourse(brain(), LABELS, LABELS, LABELS)
     fitted = FittedGrowth("mine", None, None, {})
     assert list(judged_predictions(course, np.zeros(SHAPE, np.float32), fitted)) == ["bidirectional"]
     assert notes_of(fitted) == []

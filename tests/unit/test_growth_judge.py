@@ -10,11 +10,10 @@ import pytest
 from gliaflow.growth.experiment import BIDIRECTIONAL, FORWARD, SCHEMES
 from gliaflow.growth.judge import (
     EXPERIMENT_ROW_COLUMNS,
-    Course,
+    FollowedCourse,
     border,
     fit_and_prediction,
     prediction,
-    without,
 )
 from gliaflow.growth.parameters import Parameters
 from gliaflow.growth.ranking import average_precision
@@ -37,9 +36,11 @@ def ball(radius: float, value: int = 3) -> np.ndarray:
     return np.where(radius > DISTANCE, value, 0).astype(np.uint8)
 
 
-def course(restart: np.ndarray | None = None, later: np.ndarray | None = None) -> Course:
+def course(restart: np.ndarray | None = None, later: np.ndarray | None = None) -> FollowedCourse:
     first = ball(4)
-    return Course(box(), first, first if restart is None else restart, ball(7) if later is None else later)
+    return FollowedCourse(
+        box(), first, first if restart is None else restart, ball(7) if later is None else later
+    )
 
 
 @pytest.mark.parametrize("model", ["reaction_diffusion", "eikonal"])
@@ -75,12 +76,6 @@ def test_a_resected_brain_leaves_nothing_to_foretell():
     everything = np.full(SHAPE, 4, np.uint8)
     known = course(everything)
     assert np.isinf(prediction(known, FORWARD, SEED, FAST)).all()
-
-
-def test_tissue_is_taken_out_with_the_cavity():
-    left = without(box(), ball(3) > 0)
-    assert not left.domain[ball(3) > 0].any()
-    assert left.domain[ball(3) == 0].all()
 
 
 def test_each_setting_has_a_row_for_each_scheme():

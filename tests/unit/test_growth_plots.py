@@ -76,7 +76,7 @@ def test_other_numbers_give_another_picture(drawn):
 
 
 def test_what_does_not_exist_leaves_a_picture(tmp_path):
-    """Settings without scores, a cohort without a recurrence, and a reference that is the whole region."""
+    """Settings without scores, a cohort without a recurrence, a reference that fills the region, or none."""
     empty = [row | {"prediction": None} for row in experiment_rows(0.3, 2)]
     draw_experiment(tmp_path / "experiment.png", empty)
     draw_coverage(tmp_path / "coverage.png", [r | {"coverage": None} for r in coverage_rows(0.1)], "model")
@@ -84,6 +84,7 @@ def test_what_does_not_exist_leaves_a_picture(tmp_path):
     draw_precision_recall(
         tmp_path / "curve.png", {"all": precision_recall(np.zeros((2, 2, 2)), everywhere, everywhere)}
     )
+    draw_precision_recall(tmp_path / "none.png", {})
     assert all(path.stat().st_size > 2_000 for path in tmp_path.glob("*.png"))
 
 
@@ -91,8 +92,10 @@ def test_what_does_not_exist_leaves_a_picture(tmp_path):
     ("draw", "said"),
     [
         (lambda path: draw_experiment(path, []), "0 settings: draw 1 to 10"),
-        (lambda path: draw_precision_recall(path, {}), "0 curves: draw 1 to 4"),
-        (lambda path: draw_precision_recall(path, {f"{k}": curve(1.0) for k in range(5)}), "5 curves"),
+        (
+            lambda path: draw_precision_recall(path, {f"{k}": curve(1.0) for k in range(5)}),
+            "5 curves: draw 4 at most",
+        ),
         (lambda path: draw_coverage(path, coverage_rows(0.1), "other"), "plan 'other': has no coverage"),
         (lambda path: draw_coverage(path, coverage_rows(0.1), "model", "other"), "there is no plan 'other'"),
     ],

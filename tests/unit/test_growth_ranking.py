@@ -23,6 +23,7 @@ from gliaflow.growth.ranking import (
     average_precision,
     curve_indices,
     curve_rows,
+    earliest,
     local_agreement,
     precision_recall,
     ranking_row,
@@ -176,6 +177,18 @@ def test_the_table_of_a_curve_reaches_every_step_of_recall_and_ends_at_1(tmp_pat
 def test_a_curve_with_fewer_times_than_steps_has_each_once():
     curve = precision_recall(BY_HAND, TRUE, REGION)
     assert curve_indices(curve, 100).tolist() == [0, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("count", "invaded"),
+    [(-1, ""), (0, ""), (1, "b"), (2, "bcd"), (3, "bcd"), (4, "abcd"), (5, "abcd"), (99, "abcd")],
+)
+def test_the_earliest_voxels_are_as_many_as_asked_for_and_those_of_the_same_time(count, invaded):
+    times = np.array([[3.0, 1.0], [2.0, 2.0], [np.inf, np.inf]])
+    found = earliest(times, count)
+    assert found.shape == times.shape
+    assert "".join(name for name, there in zip("abcdef", found.ravel(), strict=True) if there) == invaded
+    assert not earliest(times[:0], 2).size
 
 
 def test_scores_for_the_table(tmp_path):

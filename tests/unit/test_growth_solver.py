@@ -15,6 +15,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from growth_grids import along, block, mixed, packed
@@ -24,6 +25,7 @@ from scipy import sparse
 
 from gliaflow.errors import ConfigError, ImageError
 from gliaflow.growth import steppers
+from gliaflow.growth.kernels import use_threads
 from gliaflow.growth.parameters import Parameters
 from gliaflow.growth.solver import Seed, simulate
 
@@ -279,6 +281,13 @@ def test_any_number_of_threads_gives_the_same_bytes():
     )
     one, *others = json.loads(done.stdout)
     assert others == [one, one]
+
+
+def test_loops_use_as_many_threads_as_asked_for_or_as_there_are():
+    most = numba.config.NUMBA_NUM_THREADS
+    for asked, used in ((1, 1), (most, most), (most + 7, most)):
+        use_threads(asked)
+        assert numba.get_num_threads() == used
 
 
 def test_a_voxel_by_itself_grows_as_the_logistic_function():

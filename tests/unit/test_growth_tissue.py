@@ -7,6 +7,7 @@ against the tissue that a generated image was painted from.
 import nibabel as nib
 import numpy as np
 import pytest
+from growth_grids import mixed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -199,3 +200,16 @@ def test_tissue_needs_an_image_and_a_brain_outside_the_lesion(patient, coarse):
         image_tissue([image], brain, brain)
     with pytest.raises(ConfigError, match=r"^method: 'fast': is not possible; write atlas, image or contr"):
         estimate_tissue("fast", coarse, [image], brain, lesion)
+
+
+def test_what_was_resected_is_fluid_and_nothing_else_changes():
+    tissue = mixed((6, 5, 4))
+    cavity = np.zeros(tissue.brain.shape, dtype=bool)
+    cavity[3:5, 1:3] = True
+    left = tissue.resected(cavity)
+    assert not left.domain[cavity].any()
+    np.testing.assert_array_equal(left.domain[~cavity], tissue.domain[~cavity])
+    assert (left.csf[cavity] == 1).all()
+    np.testing.assert_array_equal(left.csf[~cavity], tissue.csf[~cavity])
+    assert left.white.dtype == left.csf.dtype == np.float32
+    assert left.tensor is tissue.tensor and left.anisotropy is tissue.anisotropy

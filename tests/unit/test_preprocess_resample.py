@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gliaflow.errors import ImageError
-from gliaflow.images import data_of, new_image, same_grid, spacing_of
+from gliaflow.images import data_of, new_image, same_grid, spacing_of, write_image
 from gliaflow.preprocess.register import translation
 from gliaflow.preprocess.resample import (
     INTERPOLATORS,
     apply_mask,
     check_on_grid,
+    read_labels,
     resample,
     resample_labels,
     resample_mask,
@@ -223,3 +224,23 @@ def test_what_lies_on_another_grid_is_named_with_what_to_do(other):
     image, grid = ramp(grid_of(other, 24)), grid_of((2, 2, 4), 24)
     with pytest.raises(ImageError, match=r"^row 2, label: has shape .*another grid .*resample it to t1c"):
         check_on_grid(image, grid, "row 2, label")
+
+
+def test_labels_of_another_convention_and_order_of_axes_are_read_into_the_table_s(tmp_path):
+    """In the data of 2021, 4 is enhancing tumour; a value that it does not know is refused."""
+    grid = grid_of((2, 3, 4), 24)
+    values = np.zeros(grid.shape)
+    values[0, 1, 2], values[2, 1, 0] = 4, 2
+    path, name = tmp_path / "label.nii.gz", "sheet.tsv, one/01/1, column label"
+    turned = new_image(values, grid.affine).as_reoriented(nib.orientations.axcodes2ornt(("P", "S", "L")))
+    nib.save(turned, path)
+    found = read_labels(path, grid, "brats2021", name)
+    assert same_grid(found, grid)
+    assert found.get_data_dtype() == np.uint8
+    assert np.argwhere(data_of(found) == 3).tolist() == [[0, 1, 2]]
+    assert np.argwhere(data_of(found) == 2).tolist() == [[2, 1, 0]]
+    write_image(path, np.full(grid.shape, 3.0), grid.affine)
+    with pytest.raises(ImageError, match=r"\[3\] are not of the convention 'brats2021'"):
+        read_labels(path, grid, "brats2021", name)
+    with pytest.raises(ImageError, match="column label: has shape"):
+        read_labels(path, grid_of((2, 2, 2), 24), "gliaflow", name)

@@ -5,8 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
-from nnunet_files import DATASET, PLANS, checkpoint, manifest
+from nnunet_files import CLOSE, DATASET, DEVICE, PLANS, checkpoint, manifest
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 from gliaflow.fetch import sha256_of
@@ -54,9 +53,9 @@ def test_a_model_of_2_mm_segments_an_atlas_of_1_mm_as_nnunet_itself(coarse):
     )
     (member,) = NnunetSegmenter(entry, SETTINGS).members(images, mask)
     assert member.probabilities.shape == (*SHAPE, 3)
-    predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
+    predictor = nnUNetPredictor(use_mirroring=False, device=DEVICE, allow_tqdm=False)
     predictor.initialize_from_trained_model_folder(str(coarse.parent / "folder"), ("0",))
     voxels = np.stack([np.asarray(image.dataobj, np.float32).T for image in images.values()])
     facts = {"spacing": [1.0, 1.0, 1.0]}
     expected = predictor.predict_single_npy_array(voxels, facts, None, None, True)[1]
-    np.testing.assert_allclose(member.probabilities, expected.T, atol=1e-3)
+    np.testing.assert_allclose(member.probabilities, expected.T, atol=CLOSE)

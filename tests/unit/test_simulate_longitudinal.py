@@ -34,7 +34,6 @@ from gliaflow.simulate.course import (
     draw_course,
     grow_course,
     healthy_tissue,
-    without,
 )
 from gliaflow.simulate.displacement import Displacement, moved, moved_labels
 from gliaflow.simulate.fields import named_rng, smooth_noise
@@ -231,7 +230,7 @@ def test_nothing_grows_into_the_cavity_and_no_recurrence_is_too_small_to_show():
     assert (third.density > 0.6).sum() * 0.027 >= 1.0
     assert (third.days - second.days) % slow.later_days == 0
     assert third.onset_days - first.onset_days == third.days
-    left = without(healthy_tissue(ground), third.cavity)
+    left = healthy_tissue(ground).resected(third.cavity)
     assert not (left.domain & third.cavity).any()
     np.testing.assert_allclose((left.white + left.grey + left.csf)[ground.head.brain], 1)
 

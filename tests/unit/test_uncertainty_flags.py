@@ -133,7 +133,8 @@ def test_settings_keep_their_defaults_and_null_is_never():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"dice_below": 0.8}, "dice_below: 0.8: is not a known key; the keys here are pairwise_dice_below, "),
+        ({"dice_below": 0.8}, "dice_below: 0.8: is not a known key; did you mean pairwise_dice_below?"),
+        ({"age": 8}, "age: 8: is not a known key; the keys here are pairwise_dice_below, "),
         ({"pairwise_dice_below": 80}, "pairwise_dice_below: 80: .*write null or a number from 0 to 1"),
         ({"volume_cv_above": -0.1}, "volume_cv_above: -0.1: .*write null or a number from 0$"),
         ({"volume_above_ml": True}, "volume_above_ml: true: is not possible"),
