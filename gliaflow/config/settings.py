@@ -92,7 +92,8 @@ def _check_atlas(atlas: Mapping[str, Any], mistakes: Mistakes) -> None:
 def _check_growth(growth: Mapping[str, Any], mistakes: Mistakes) -> None:
     external = [entry["name"] for entry in growth["external"]]
     for name in {*OWN_MODELS}.intersection(external):
-        mistakes.add(f"config, growth.external: {show(name)}", "is a model of the workflow's own", "rename it")
+        where = f"config, growth.external: {show(name)}"
+        mistakes.add(where, "is a model of the workflow's own", "rename it")
     models = [*OWN_MODELS, *external]
     if growth["model"] not in models:
         where = f"config, growth.model: {show(growth['model'])}"
