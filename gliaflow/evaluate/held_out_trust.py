@@ -24,7 +24,7 @@ from gliaflow.segment.segmenters import dequantise
 from gliaflow.simulate.raters import Raters
 from gliaflow.tables import write_table
 from gliaflow.uncertainty.calibration import calibration
-from gliaflow.uncertainty.counts import counts_around_tumour
+from gliaflow.uncertainty.counts import counts_around_tumour, write_counts
 from gliaflow.uncertainty.flags import FlagSettings, review
 from gliaflow.uncertainty.maps import aggregate, uncertainty_map
 from gliaflow.uncertainty.numbers import region_numbers
@@ -122,8 +122,12 @@ class Trust:
 
 
 def write_trust(folder: Path, trust: Trust) -> str:
-    """Write trust.tsv and the pictures of uncertainty; return the tables in Markdown."""
+    """Write trust.tsv, each case's counts and the pictures of uncertainty; return the tables in Markdown."""
     write_table(folder / "trust.tsv", trust.rows, TRUST_COLUMNS)
+    (folder / "calibration").mkdir(exist_ok=True)
+    for number, row in enumerate(trust.rows):
+        counts = {region: of_region[number] for region, of_region in trust.counts.items()}
+        write_counts(folder / "calibration" / f"{row['case'].replace('/', '_')}_calibration.tsv", counts)
     draw_qu_brats(folder / "uncertainty.png", trust.curves)
     scaled = trust.recalibrated()
     before = {region: np.sum(counts, axis=0) for region, counts in trust.counts.items()}
