@@ -41,7 +41,7 @@ workflow: .venv/ready
 	$(BIN)/pytest -n $(CORES) tests/workflow
 
 e2e: .venv/ready
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest -n $(CORES) --dist loadfile tests/e2e
 
 COHORT_brain := whole_heads training/cohorts/heads --subjects 120 --seed 11
 COHORT_tumour := labelled training/cohorts/tumours --subjects 440 --seed 21 --cohort tumours --sites 12 --healthy 0.12 --non-enhancing 0.3 --randomised 0.15 --severity 0.6

@@ -1,5 +1,6 @@
 """What every rule has, and that the linters are content."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,20 @@ def test_no_two_jobs_share_a_file(known: dict, training: dict) -> None:
         made = [path for job in jobs for path in job["output"]]
         assert len(set(made)) == len(made) > 60
         assert not [path for path in made if any(other.startswith(f"{path}/") for other in made)]
+
+
+def test_no_rule_file_takes_a_name_of_another() -> None:
+    """All rule files share one namespace: what a later one defines or imports replaces an earlier one's."""
+    origins: dict[str, set[str]] = {}
+    for path in sorted((REPOSITORY / "rules").rglob("*.smk")):
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r"^(?:def (\w+)|(?:\w+, )*(\w+)(?:, \w+)* = )", text, re.MULTILINE):
+            origins.setdefault("".join(name), set()).add(path.name)
+        for module, names in re.findall(r"^from (\S+) import \(?([\w\s,]+)\)?$", text, re.MULTILINE):
+            for name in re.split(r",\s*", names.strip().strip(",")):
+                origins.setdefault(name.split(" as ")[-1], set()).add(module)
+    assert len(origins) > 100
+    assert {name: sorted(where) for name, where in origins.items() if len(where) > 1} == {}
 
 
 def test_snakemake_finds_nothing_to_say_about_the_rules(tmp_path: Path) -> None:
