@@ -23,8 +23,11 @@ include: "rules/evaluate.smk"
 include: "rules/growth.smk"
 include: "rules/growth_judge.smk"
 include: "rules/growth_cohort.smk"
+include: "rules/features.smk"
 include: "rules/train_data.smk"
 include: "rules/train.smk"
+include: "rules/marker.smk"
+include: "rules/predict.smk"
 include: "rules/report.smk"
 
 

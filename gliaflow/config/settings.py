@@ -6,6 +6,7 @@ from typing import Any
 from gliaflow.config.mistakes import Mistakes, did_you_mean, listing, show
 from gliaflow.config.schema import complete, load_schema, typed, violations
 from gliaflow.growth.names import OWN_MODELS
+from gliaflow.predict.tasks import check_tasks
 
 # In the order of gliaflow.labels, whose import (nibabel) would slow down the start of every cluster job.
 SEQUENCES = ("t1n", "t1c", "t2w", "t2f")
@@ -45,6 +46,7 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
     _check_histogram(result["preprocess"]["normalisation"], mistakes)
     _check_atlas(result["atlas"], mistakes)
     _check_growth(result["growth"], mistakes)
+    check_tasks(result["predict"], result["participants"], mistakes)
     mistakes.stop_if_any()
     if isinstance(result["samples"], str):
         result["samples"] = [result["samples"]]

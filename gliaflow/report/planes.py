@@ -86,6 +86,22 @@ class Cut:
         lines = [(line - 0.5) * self.voxel - 0.5 for line in find_contours(inside - outside, 0)]
         return [line[:, ::-1] for line in lines]
 
+    def place(self, voxels: Array) -> Array:
+        """Return where places in the plane lie on the picture.
+
+        Parameters
+        ----------
+        voxels
+            Shape (n, 2): indices, fractions too, along the two axes of the plane, in the image's order.
+
+        Returns
+        -------
+        Array
+            Picture pixels (x, y), shape (n, 2).
+        """
+        last = np.array([side.stop - 1 for axis, side in enumerate(self.box) if axis != self.view.axis])
+        return (last - voxels + 0.5) * self.voxel[::-1] - 0.5
+
     def edges(self, data: Array, inside: Array) -> Lines:
         """Return the strong edges of an image within a mask, in picture pixels (x, y).
 

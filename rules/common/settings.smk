@@ -63,6 +63,7 @@ wildcard_constraints:
     batch="[0-9]+",
     fold="[0-9]+",
     loss="[a-z_]+",
+    task="[A-Za-z0-9]+",
 
 
 def find_path(path):
@@ -81,6 +82,9 @@ def check_files(settings):
     named = {
         "atlas.path": settings["atlas"]["path"],
         "preprocess.normalisation.reference": settings["preprocess"]["normalisation"]["reference"],
+        "features.ventricles": settings["features"]["ventricles"],
+        "predict.networks.frozen_weights": settings["predict"]["networks"]["frozen_weights"],
+        **{f"features.lobes.{key}": path for key, path in (settings["features"]["lobes"] or {}).items()},
     }
     for key, path in named.items():
         if path and workflow.is_main_process and not find_path(path).is_file():

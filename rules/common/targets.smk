@@ -19,8 +19,10 @@ def session_outputs(entry):
             seg("dseg.nii.gz", space="ref"),
             seg("volumes.tsv"),
             seg("uncertainty.tsv"),
+            FEATURES,
             qc("segmentation.png"),
             qc("uncertainty.png"),
+            qc("rano.png"),
         ]
     per_session += rater_outputs(entry)
     if deformable(entry):
@@ -36,14 +38,17 @@ def cohort_outputs():
     """Every file that belongs to a cohort rather than to a session."""
     cohorts = sorted({entry.cohort for entry in SESSIONS.values()})
     evaluated = {entry.cohort for entry in SESSIONS.values() if is_evaluated(entry)}
-    return [f"results/{cohort}/dataset_description.json" for cohort in cohorts] + [
-        path.format(cohort=cohort) for cohort in cohorts if cohort in evaluated for path in COHORT_SCORES
-    ]
+    segmented = {cohort for cohort, _ in segmented_courses()}
+    return (
+        [f"results/{cohort}/dataset_description.json" for cohort in cohorts]
+        + [COHORT_FEATURES.format(cohort=cohort) for cohort in cohorts if cohort in segmented]
+        + [path.format(cohort=cohort) for cohort in cohorts if cohort in evaluated for path in COHORT_SCORES]
+    )
 
 
 def final_outputs():
     of_sessions = [path for entry in SESSIONS.values() for path in session_outputs(entry)]
-    return cohort_outputs() + of_sessions + (growth_outputs() if GROWTH["in_all"] else [])
+    return cohort_outputs() + of_sessions + (growth_outputs() if GROWTH["in_all"] else []) + predict_outputs()
 
 
 def pictures_there():

@@ -31,7 +31,7 @@ def truth_of(subject: str, session: str):
     return read_truth(folder), folder
 
 
-def volumes_of(path: Path) -> dict[str, str]:
+def row_of(path: Path) -> dict[str, str]:
     with path.open() as stream:
         return next(csv.DictReader(stream, delimiter="\t"))
 
@@ -61,9 +61,12 @@ def expected_files(subject: str, session: str) -> set[str]:
     maps += ["space-ref_dseg", "space-MNI152_uncertainty", "space-ref_uncertainty"]
     maps += [f"space-MNI152_desc-{name.replace('_', '')}_uncertainty" for name in LARGEST]
     found |= {f"seg/{stem}_{m}.{e}" for m in maps for e in ("nii.gz", "json")}
-    found |= {f"seg/{stem}_{table}.{e}" for table in ("volumes", "uncertainty") for e in ("tsv", "json")}
+    found |= {
+        f"seg/{stem}_{table}.{e}" for table in ("volumes", "uncertainty", "features") for e in ("tsv", "json")
+    }
     found |= {f"seg/{stem}_desc-members_uncertainty.json"}
-    found |= {f"qc/{stem}_{p}.png" for p in ("registration", "brainmask", "segmentation", "uncertainty")}
+    pictures = ("registration", "brainmask", "segmentation", "uncertainty", "rano")
+    found |= {f"qc/{stem}_{p}.png" for p in pictures}
     if subject == "demo01":
         found |= {f"anat/{stem}_desc-selected_series.json", f"anat/{stem}_desc-found_series.tsv"}
     return found
@@ -126,8 +129,36 @@ def test_outputs_name_the_models_that_come_with_the_workflow(demo):
     assert "gliaflowtumour" in json.dumps(said)
     brain = json.loads((folder / "anat" / f"{stem}_space-ref_desc-brain_mask.json").read_text())
     assert brain["Model"] == "gliaflowbrain"
-    volumes = volumes_of(folder / "seg" / f"{stem}_volumes.tsv")
+    volumes = row_of(folder / "seg" / f"{stem}_volumes.tsv")
     assert float(volumes["wt_volume_ml"]) > float(volumes["tc_volume_ml"]) > 0
+
+
+@pytest.mark.parametrize(("subject", "session"), SESSIONS)
+def test_features_say_what_the_other_tables_and_the_truth_say(demo, subject, session):
+    folder, stem = folder_of(demo[0].directory, subject, session), f"sub-{subject}_ses-{session}"
+    features, volumes, unsure = (
+        row_of(folder / "seg" / f"{stem}_{name}.tsv") for name in ("features", "volumes", "uncertainty")
+    )
+    for region in ("wt", "tc", "et"):
+        name = f"{region}_volume_ml"
+        assert float(features[name]) == pytest.approx(float(volumes[name]), abs=1e-3)
+    assert features["wt_volume_low_ml"] == unsure["wt_volume_low_ml"]
+    assert (features["wt_t1n_mean"] == "") == ("t1n" not in SEQUENCES.get(subject, ALL))
+    assert float(features["wt_rano_longest_mm"]) >= float(features["wt_rano_perpendicular_mm"]) > 0
+    assert features["hemisphere"] in {"left", "right", "both"}
+    assert (features["wt_volume_change_ml"] == "") == (session == "1")
+    assert not [name for name, value in features.items() if value in {"nan", "inf", "None"}]
+
+
+def test_the_change_since_the_first_session_is_that_of_the_volumes(demo):
+    (subject,) = {s for s, number in SESSIONS if number == "2"}
+    first, second = (
+        row_of(folder_of(demo[0].directory, subject, k) / "seg" / f"sub-{subject}_ses-{k}_features.tsv")
+        for k in ("1", "2")
+    )
+    change = float(second["wt_volume_ml"]) - float(first["wt_volume_ml"])
+    assert float(second["wt_volume_change_ml"]) == pytest.approx(change, abs=1e-5)
+    assert float(second["days_since_previous"]) == float(second["days"]) - float(first["days"])
 
 
 def test_nothing_that_identifies_a_person_leaves_the_headers(demo):
@@ -167,6 +198,7 @@ def test_one_n4_setting_reruns_only_what_depends_on_it(demo, small_sheet):
         "qc_brain_mask",
         "qc_segmentation",
         "qc_uncertainty",
+        "qc_rano",
     }
 
 
@@ -178,6 +210,10 @@ def test_killed_and_started_again_ends_with_the_same_bytes(demo, small_sheet, tm
     done = run(directory, small_sheet, config=QUICK)
     assert done.status == 0, done.output
     first, second = checksums(demo[0].directory), checksums(directory)
+    # the cohort of the first run has a broken subject, and no table
+    del second["results/demo/features.tsv"]
+    row = row_of(directory / "results" / "demo" / "features.tsv")
+    assert row == row_of(folder_of(directory, "demo02", "1") / "seg" / "sub-demo02_ses-1_features.tsv")
     assert len(second) > 25
     assert second == {name: first[name] for name in second}
 
@@ -217,7 +253,7 @@ def test_the_methods_without_training_stay_selectable(demo, small_sheet, tmp_pat
     said = json.loads((folder / "seg" / f"{stem}_space-ref_dseg.json").read_text())
     assert said["Regions"] == ["WT"]
     assert said["Labels"] == {"2": "whole tumour (its parts were not determined)"}
-    row = volumes_of(volumes)
+    row = row_of(volumes)
     assert float(row["wt_volume_ml"]) > 0
     assert row["tc_volume_ml"] == row["et_volume_ml"] == ""
 

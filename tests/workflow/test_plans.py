@@ -27,6 +27,7 @@ PER_SEQUENCE = ["convert", "n4", "coregister", "brain_mask_native"]
 PER_SEQUENCE += ["resample_ref", "resample_atlas", "normalise"]
 PER_SESSION = ["brain_mask", "register_atlas", "brain_mask_atlas", "qc_registration", "qc_brain_mask"]
 PER_SEGMENTED = ["segment", "fuse", "labels", "qc_segmentation", "uncertainty", "review", "qc_uncertainty"]
+PER_SEGMENTED += ["features", "qc_rano"]
 NO_MODEL = "No model takes these sessions; they are preprocessed, not segmented:"
 
 
@@ -35,7 +36,9 @@ def jobs(*sequences: int, segmented: int | None = None, cohorts: int = 1, **chan
     expected = dict.fromkeys(PER_SEQUENCE, sum(sequences))
     expected |= dict.fromkeys(PER_SESSION, len(sequences))
     expected |= dict.fromkeys(PER_SEGMENTED, len(sequences) if segmented is None else segmented)
-    expected |= {"atlas": 1, "all": 1, "dataset_description": cohorts} | changes
+    expected |= {"atlas": 1, "all": 1, "dataset_description": cohorts}
+    expected |= {"features_atlas": 1, "features_cohort": cohorts} if segmented != 0 else {}
+    expected |= changes
     return {rule: count for rule, count in expected.items() if count}
 
 
@@ -305,7 +308,7 @@ def test_odd_sessions_have_exactly_their_jobs(planned_jobs: list[dict], subject:
     """What a session brings along changes what its jobs do, never which there are; N4 is off for t2f."""
     found = Counter(job["rule"] for job in planned_jobs if job["wildcards"].get("subject") == subject)
     count = 3 if subject == "noT1c" else 4
-    assert found == jobs(count, n4=count - 1, cohorts=0, atlas=0, all=0)
+    assert found == jobs(count, n4=count - 1, cohorts=0, atlas=0, features_atlas=0, all=0)
 
 
 def select(planned_jobs: list[dict], rule: str, subject: str = "01", **wildcards: str) -> list[dict]:
@@ -381,7 +384,8 @@ def test_an_own_atlas_is_read_from_its_path(planned_jobs: list[dict]) -> None:
     assert all("MNI152" not in path for job in planned_jobs for path in job["output"])
 
 
-PICTURES = {"qc_registration", "qc_brain_mask", "qc_segmentation", "qc_uncertainty"}
+PICTURES = {"qc_registration", "qc_brain_mask", "qc_segmentation", "qc_uncertainty", "qc_rano"}
+TABLES = {"features", "features_cohort"}
 REVIEW = {"uncertainty": {"review": {"entropy_above": 0.7}}}
 FILL_HOLES = {"segment": {"postprocess": {"fill_holes": True}}}
 FILES_OF_N4_ON = {
@@ -389,6 +393,7 @@ FILES_OF_N4_ON = {
     *("brain_mask_atlas", "resample_atlas", "normalise", "segment", "fuse", "labels"),
     *("uncertainty", "review"),
     *PICTURES,
+    *TABLES,
 }
 
 
@@ -414,12 +419,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         ({}, set()),
         ({"preprocess": {"n4_settings": {"shrink": 5}}}, FILES_OF_N4_ON),
         ({"report": {"dpi": 80}}, PICTURES | {"all"}),
-        (FILL_HOLES, PICTURES | {"labels", "review", "all"}),
-        (REVIEW, {"review", "qc_uncertainty", "all"}),
+        (FILL_HOLES, PICTURES | TABLES | {"labels", "review", "all"}),
+        (REVIEW, TABLES | {"review", "qc_uncertainty", "all"}),
+        ({"features": {"bins": 16}}, TABLES | {"all"}),
         ({"segment": {"tta": False}, "train": {"epochs": 9}, "labels": "nnunet"}, set()),
     ],
     ids=[
         *("nothing changed", "an n4 setting", "a report setting", "post-processing", "a limit of the review"),
+        "a setting of the features",
         "of no model in use",
     ],
 )

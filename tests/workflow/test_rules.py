@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 from cohorts import REPOSITORY, facts, labelled, session, snakemake, write_sheet
 
-SHARED_SCRIPTS = {"coregister": "register.py", "register_session": "register.py"}
+SHARED_SCRIPTS = {
+    "coregister": "register.py",
+    "register_session": "register.py",
+    "predict_score_classes": "predict_score.py",
+    "predict_score_survival": "predict_score.py",
+}
 LOCAL = {"fetch_model", "fetch_hdbet", "dataset_description"}
-TARGETS = {"growth", "growth_experiment", "all", "pictures", "train"}
-GPU = {"brain_mask", "segment", "segment_shared", "train_fold", "train_validate"}
+TARGETS = {"growth", "growth_experiment", "all", "pictures", "predict", "train"}
+GPU = {"brain_mask", "marker_fit", "segment", "segment_shared", "train_fold", "train_validate"}
 
 
 @pytest.fixture(scope="module")

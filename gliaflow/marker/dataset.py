@@ -1,0 +1,195 @@
+"""What networks see of a session: a cube around the tumour and the slice through its middle."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import affine_transform, gaussian_filter
+
+from gliaflow.errors import GliaflowError, ImageError
+from gliaflow.images import Array, data_of, read_image, same_grid, spacing_of, write_bytes
+from gliaflow.labels import SEQUENCES, region_mask
+
+FINER = 2
+MM3_PER_ML = 1000.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What networks see of a session, all of it in the order of `gliaflow.labels.SEQUENCES`.
+
+    Attributes
+    ----------
+    volume
+        float32, shape (sequences, n, n, n): a cube around the tumour; 0 where a sequence is missing.
+    slice
+        float32, shape (sequences, 2n, 2n): the axial slice that halves the tumour, over the same extent.
+    present
+        Bool, shape (sequences,).
+    mean
+        Mean intensity in the tumour, NaN where a sequence is missing; of the brain where there is no tumour.
+    tumour_ml
+        Volume of the tumour, 0 where none was found; the cube is then around the middle of the brain.
+    spacing_mm
+        Voxel size of the cube.
+    """
+
+    volume: Array
+    slice: Array
+    present: Array
+    mean: Array
+    tumour_ml: float
+    spacing_mm: float
+
+
+def crop(
+    image: Array,
+    spacing: npt.ArrayLike,
+    centre: npt.ArrayLike,
+    shape: tuple[int, int, int],
+    to_spacing: npt.ArrayLike,
+) -> Array:
+    """Cut a box out of an image and resample it, trilinear; smoothed first where it becomes coarser.
+
+    Parameters
+    ----------
+    image
+        Shape (x, y, z).
+    spacing, to_spacing
+        Voxel sizes in mm, before and after.
+    centre
+        Voxel of the image, fractions allowed, that the middle of the box lies at.
+    shape
+        Of the box, in voxels after.
+
+    Returns
+    -------
+    ndarray
+        float32 of that shape, 0 beyond the image.
+
+    Examples
+    --------
+    >>> image = np.zeros((9, 9, 9)); image[4, 4, 4] = 1
+    >>> crop(image, (1, 1, 1), (4, 4, 4), (3, 3, 3), (1, 1, 1))[1].tolist()
+    [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    ratio = np.asarray(to_spacing, dtype=float) / np.asarray(spacing, dtype=float)
+    smooth = gaussian_filter(np.asarray(image, dtype=np.float32), np.maximum(0, (ratio - 1) / 2))
+    offset = np.asarray(centre, dtype=float) - ratio * (np.array(shape) - 1) / 2
+    box: Array = affine_transform(
+        smooth, np.diag(ratio), offset, output_shape=shape, order=1, output=np.float32
+    )
+    return box
+
+
+def see(
+    images: Mapping[str, Array],
+    labels: Array,
+    brain: Array,
+    spacing: tuple[float, float, float],
+    *,
+    voxels: int,
+    spacing_mm: float,
+) -> Seen:
+    """Return what networks see of a session.
+
+    Parameters
+    ----------
+    images
+        By sequence, normalised, each of shape (x, y, z) in the space of the atlas, RAS+; others are missing.
+    labels
+        Label map, the same shape.
+    brain
+        Bool, the same shape.
+    spacing
+        Voxel size in mm.
+    voxels, spacing_mm
+        Edge of the cube in voxels, and their size.
+    """
+    tumour = region_mask(labels, "WT")
+    around = tumour if tumour.any() else brain
+    if not around.any():
+        raise ImageError("neither a tumour nor a brain to look at: label map and brain mask are empty")
+    box = [np.flatnonzero(around.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+    centre = np.array([(there[0] + there[-1]) / 2 for there in box])
+    area = np.cumsum(around.sum(axis=(0, 1)))
+    middle = np.array([*centre[:2], np.searchsorted(area, area[-1] / 2)])
+    fine = (spacing_mm / FINER, spacing_mm / FINER, spacing[2])
+    cubes, slices, means = [], [], []
+    for sequence in SEQUENCES:
+        image = images.get(sequence)
+        if image is None:
+            cubes.append(np.zeros((voxels,) * 3, np.float32))
+            slices.append(np.zeros((FINER * voxels,) * 2, np.float32))
+        else:
+            cubes.append(crop(image, spacing, centre, (voxels,) * 3, (spacing_mm,) * 3))
+            slices.append(crop(image, spacing, middle, (FINER * voxels, FINER * voxels, 1), fine)[..., 0])
+        means.append(np.nan if image is None else float(image[around].mean()))
+    return Seen(
+        volume=np.stack(cubes),
+        slice=np.stack(slices),
+        present=np.array([sequence in images for sequence in SEQUENCES]),
+        mean=np.array(means),
+        tumour_ml=float(tumour.sum() * np.prod(spacing) / MM3_PER_ML),
+        spacing_mm=spacing_mm,
+    )
+
+
+def see_session(
+    images: Mapping[str, Path], labels: Path, brain: Path, *, voxels: int, spacing_mm: float
+) -> Seen:
+    """Read the images of a session and return what networks see of it.
+
+    Raises
+    ------
+    ImageError
+        An image lies on another grid than the label map.
+    """
+    grid = read_image(labels)
+    found = {sequence: read_image(path) for sequence, path in images.items()}
+    mask = read_image(brain)
+    for name, image in {**found, "brain mask": mask}.items():
+        if not same_grid(image, grid):
+            raise ImageError(f"{name}: lies on another grid than the label map; make both again")
+    return see(
+        {sequence: data_of(image) for sequence, image in found.items()},
+        data_of(grid, np.uint8),
+        data_of(mask) > 0,
+        spacing_of(grid),
+        voxels=voxels,
+        spacing_mm=spacing_mm,
+    )
+
+
+def write_seen(path: Path, seen: Seen) -> None:
+    """Write what networks see as ``.npz``, intensities in half precision; whole or not at all."""
+    half = {name: getattr(seen, name).astype(np.float16) for name in ("volume", "slice")}
+    rest = {name: np.asarray(getattr(seen, name)) for name in ("present", "mean", "tumour_ml", "spacing_mm")}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **half, **rest)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_seen(path: Path) -> Seen:
+    """Read what `write_seen` wrote.
+
+    Raises
+    ------
+    GliaflowError
+        It is no such file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return Seen(
+                volume=stored["volume"].astype(np.float32),
+                slice=stored["slice"].astype(np.float32),
+                present=stored["present"],
+                mean=stored["mean"],
+                tumour_ml=float(stored["tumour_ml"]),
+                spacing_mm=float(stored["spacing_mm"]),
+            )
+    except (OSError, KeyError, ValueError) as error:
+        raise GliaflowError(f"{path}: is not what marker_data writes ({error}); remove it") from error

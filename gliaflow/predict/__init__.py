@@ -1,0 +1,1 @@
+"""Prediction of markers and survival from tables, with figures that cannot flatter."""

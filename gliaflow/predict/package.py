@@ -1,0 +1,331 @@
+"""The predictor package: one zip with a fitted predictor, what it was fitted to, and how good it is.
+
+A fitted estimator is stored by skops, which builds objects of listed types only, a network as tensors;
+nothing in a package is run.
+"""
+
+import hashlib
+import io
+import json
+import os
+import re
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skops.io as sio
+from jsonschema.exceptions import best_match
+
+from gliaflow.config.schema import Checker
+from gliaflow.errors import ConfigError
+from gliaflow.fetch import sha256_of
+from gliaflow.nnunet.archive import open_archive
+from gliaflow.predict.names import ALL_MODELS, CLASSIFICATION, NETWORKS, SURVIVAL
+from gliaflow.predict.predictor import Predictor
+from gliaflow.predict.table import MISSING_WORD, Table
+from gliaflow.predict.tasks import Settings, Task
+from gliaflow.sidecar import software_versions
+
+FORMAT = 1
+MANIFEST, ESTIMATOR, WEIGHTS, CARD = "predictor.json", "estimator.skops", "network.pt", "card.md"
+SOFTWARE = ("scikit-learn", "scikit-survival", "numpy", "scipy")
+DATE = (1980, 1, 1, 0, 0, 0)
+INTENDED_USE = (
+    "Research on cohorts like the one it was fitted to. Not for decisions about a patient; no medical device."
+)
+TRUSTED = [
+    "gliaflow.predict.models.SurvivalForest",
+    "gliaflow.predict.preprocess.cox_scores",
+    "gliaflow.predict.survival_loss.DiscreteTimeSurvival",
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.tree._tree.Tree",
+    "sksurv.functions.StepFunction",
+    "sksurv.linear_model.coxnet.CoxnetSurvivalAnalysis",
+    "sksurv.linear_model.coxph.BreslowEstimator",
+    "sksurv.tree.tree.SurvivalTree",
+]
+"""The types that a package may hold besides those that skops itself trusts."""
+FEATURE = {
+    "type": "object",
+    "required": ["name", "type", "missing"],
+    "properties": {
+        "name": {"type": "string", "minLength": 1},
+        "type": {"enum": ["number", "word"]},
+        "low": {"type": ["number", "null"]},
+        "high": {"type": ["number", "null"]},
+        "words": {"type": "array", "items": {"type": "string"}},
+        "missing": {"type": "number", "minimum": 0, "maximum": 1},
+    },
+}
+SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "required": [
+        "format",
+        "name",
+        "kind",
+        "model",
+        "endpoint",
+        "features",
+        "calibration",
+        "training",
+        "scores",
+        "files",
+    ],
+    "properties": {
+        "format": {"const": FORMAT},
+        "name": {"type": "string", "minLength": 1},
+        "kind": {"enum": [CLASSIFICATION, SURVIVAL]},
+        "model": {"enum": list(ALL_MODELS)},
+        "endpoint": {"type": "object"},
+        "features": {"type": "array", "items": FEATURE, "minItems": 1},
+        "calibration": {"type": "object", "required": ["slope", "intercept", "cut"]},
+        "training": {"type": "object", "required": ["subjects", "persons"]},
+        "scores": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object", "required": ["metric", "estimate"]},
+        },
+        "files": {"type": "object", "additionalProperties": {"type": "string", "pattern": "^[0-9a-f]{64}$"}},
+    },
+}
+
+
+@dataclass(frozen=True)
+class PredictorPackage:
+    """An opened package: what it says of itself, its predictor, and its sha256."""
+
+    manifest: Mapping[str, Any]
+    predictor: Predictor
+    sha256: str
+
+
+def manifest_of(
+    table: Table, task: Task, settings: Settings, predictor: Predictor, scores: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return what a package says of itself, but for the checksums.
+
+    Parameters
+    ----------
+    table
+        The rows that the predictor was fitted to. Of the persons only hashes are kept, by which a prediction
+        for one of them is found out.
+    task, settings, predictor
+        What was fitted, and how.
+    scores
+        Of `gliaflow.predict.score.SCORE_COLUMNS`, without which no package is made.
+    """
+    per_subject = table.keys.assign(stratum=table.strata).groupby(["cohort", "subject"])["stratum"].max()
+    training = {
+        "cohorts": sorted(set(table.keys["cohort"])),
+        "sites": sorted(set(table.sites)),
+        "subjects": len(per_subject),
+        "sessions": len(table.keys),
+        "sessions_taken": task.sessions,
+        "positives" if task.kind == CLASSIFICATION else "events": int(per_subject.sum()),
+        "left_out": dict(table.left_out),
+        "persons": sorted(person_hash(group) for group in set(table.groups)),
+        "settings": asdict(settings),
+        "chosen": predictor.chosen,
+    }
+    return {
+        "format": FORMAT,
+        "name": task.name,
+        "kind": task.kind,
+        "model": task.model,
+        "endpoint": endpoint_of(task, settings),
+        "features": [feature_of(table, name) for name in map(str, table.features)],
+        "calibration": {"slope": predictor.slope, "intercept": predictor.intercept, "cut": predictor.cut},
+        "training": training,
+        "scores": [{key: _finite(value) for key, value in row.items()} for row in scores],
+        "intended_use": INTENDED_USE,
+        "software": software_versions(*SOFTWARE, *(("torch", "monai") if task.model in NETWORKS else ())),
+        "files": {},
+    }
+
+
+def endpoint_of(task: Task, settings: Settings) -> dict[str, Any]:
+    """Return what a task predicts, as a manifest says it."""
+    if task.kind == CLASSIFICATION:
+        return {"column": task.column, "positive": task.positive}
+    return {"time": task.time, "event": task.event, "horizon_days": settings.horizon_days}
+
+
+def feature_of(table: Table, name: str) -> dict[str, Any]:
+    """Return type and range of a feature in training."""
+    column = table.features[name]
+    if name in table.numeric:
+        missing = float(column.isna().mean())
+        low, high = float(column.min()), float(column.max())
+        return {"name": name, "type": "number", "low": low, "high": high, "missing": missing}
+    words = sorted(set(column) - {MISSING_WORD})
+    return {"name": name, "type": "word", "words": words, "missing": float((column == MISSING_WORD).mean())}
+
+
+def person_hash(group: str) -> str:
+    """Return what stands for a person (``cohort/subject``) in a package."""
+    return hashlib.sha256(group.encode()).hexdigest()
+
+
+def write_predictor(path: Path, manifest: Mapping[str, Any], predictor: Predictor, card: str) -> str:
+    """Write a package, whole or not at all; the same input gives the same bytes.
+
+    Parameters
+    ----------
+    path
+        The zip.
+    manifest
+        From `manifest_of`; its ``files`` are filled in here.
+    predictor, card
+        The fitted predictor, and the text for people.
+
+    Returns
+    -------
+    str
+        sha256 of the zip.
+
+    Raises
+    ------
+    ConfigError
+        Something that `open_predictor` would refuse.
+    """
+    store = store_of(manifest["model"])
+    files = {store.file: store.dump(predictor.pipeline), CARD: card.encode()}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    whole = {**manifest, "files": sums}
+    _check_manifest(whole, str(path))
+    text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False).encode()
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(_zip({MANIFEST: text + b"\n", **files}))
+        open_predictor(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return sha256_of(path)
+
+
+def open_predictor(path: Path) -> PredictorPackage:
+    """Open a package.
+
+    Raises
+    ------
+    ConfigError
+        It is no package, damaged, of another format, changed after it was written, or holds an object of a
+        type that a predictor does not have.
+    """
+    archive = open_archive(path)
+    if MANIFEST not in archive.names():
+        raise ConfigError(f"{path}: holds no {MANIFEST}; it is no package of a predictor")
+    try:
+        manifest = json.loads(archive.read(MANIFEST))
+    except ValueError as error:
+        raise ConfigError(f"{path}, {MANIFEST}: is not JSON ({error})") from error
+    _check_manifest(manifest, f"{path}, {MANIFEST}")
+    store = store_of(manifest["model"])
+    for name in (store.file, CARD):
+        if archive.sha256(name) != manifest["files"].get(name):
+            raise ConfigError(f"{path}: {name} is not the file that was packed; get the package again")
+    pipeline = store.load(archive.read(store.file), f"{path}, {store.file}")
+    values = manifest["calibration"]
+    predictor = Predictor(
+        manifest["kind"],
+        pipeline,
+        slope=values["slope"],
+        intercept=values["intercept"],
+        cut=values["cut"],
+        chosen=manifest["training"].get("chosen", {}),
+    )
+    return PredictorPackage(manifest, predictor, sha256_of(path))
+
+
+@dataclass(frozen=True)
+class Store:
+    """How the fitted part of a predictor lies in a package: its file, and what writes and reads that."""
+
+    file: str
+    dump: Callable[[Any], bytes]
+    load: Callable[[bytes, str], Any]
+
+
+def store_of(model: str) -> Store:
+    """Return how a model is stored."""
+    if model in NETWORKS:
+        # torch takes seconds to import, and no other model needs it
+        from gliaflow.marker import classifier
+
+        return Store(WEIGHTS, classifier.dump, classifier.load)
+    return Store(ESTIMATOR, estimator_bytes, load_estimator)
+
+
+def estimator_bytes(pipeline: Any) -> bytes:
+    """Store a fitted estimator by skops; the same estimator gives the same bytes.
+
+    skops names its parts after their addresses in memory; here they are numbered in order of appearance.
+    """
+    stored = zipfile.ZipFile(io.BytesIO(sio.dumps(pipeline)))
+    schema = stored.read("schema.json").decode()
+    found = re.findall(r'"__id__": (\d+)', schema)
+    numbers = {name: str(number) for number, name in enumerate(dict.fromkeys(found), start=1)}
+    schema = re.sub(r'("__id__": )(\d+)', lambda m: m[1] + numbers[m[2]], schema)
+    schema = re.sub(r'"(\d+)\.npy"', lambda m: f'"{numbers.get(m[1], m[1])}.npy"', schema)
+    arrays = {name: stored.read(name) for name in stored.namelist() if name != "schema.json"}
+    renamed = {f"{numbers.get(name.removesuffix('.npy'), name)}.npy": array for name, array in arrays.items()}
+    return _zip({"schema.json": schema.encode(), **dict(sorted(renamed.items()))})
+
+
+def load_estimator(content: bytes, where: str) -> Any:
+    """Build the estimator that skops stored, of trusted types only.
+
+    Raises
+    ------
+    ConfigError
+        It holds another type, or cannot be read.
+    """
+    try:
+        strange = sorted(set(sio.get_untrusted_types(data=content)) - set(TRUSTED))
+    except Exception as error:
+        raise ConfigError(f"{where}: cannot be read ({error}); get the package again") from error
+    if strange:
+        raise ConfigError(
+            f"{where}: holds objects of {', '.join(strange)}, which no predictor has; not opened"
+        )
+    return sio.loads(content, trusted=TRUSTED)
+
+
+def _zip(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3
+            package.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def _check_manifest(values: Any, where: str) -> None:
+    if isinstance(values, dict) and values.get("format") != FORMAT:
+        raise ConfigError(
+            f"{where}: has the format {values.get('format')!r}, and this release reads {FORMAT}; "
+            "use the release of gliaflow that wrote it"
+        )
+    wrong = best_match(Checker(SCHEMA).iter_errors(values))
+    if wrong is not None:
+        key = ".".join(map(str, wrong.absolute_path))
+        raise ConfigError(f"{where}{key and f', {key}'}: {wrong.message}; make the package again")
+    if ALL_MODELS[values["model"]] != values["kind"]:
+        raise ConfigError(
+            f"{where}: {values['model']} is no model for {values['kind']}; make the package again"
+        )
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,90 @@
+"""What is planned for networks: images of each session, a training for each split, scores and tables."""
+
+from pathlib import Path
+
+import pytest
+from cohorts import facts, plan, session, write_sheet
+
+NETWORKS = {"epochs": 2, "repeats": 2, "sequences": ["t1c"]}
+MGMT = {
+    **{"name": "mgmt", "kind": "classification", "model": "densenet3d_crop"},
+    **{"column": "mgmt", "positive": "methylated"},
+}
+LOGISTIC = {**MGMT, "name": "table", "model": "logistic", "features": ["wt_*"]}
+
+
+def cohort(folder: Path, sites: tuple[str, str] = ("A", "B")) -> tuple[Path, str]:
+    """Forty subjects of two sites, the first with two sessions."""
+    names = [f"P{number}" for number in range(40)]
+    rows = [session(folder, name, sequences=("t1c",), days="0") for name in names]
+    rows.append(session(folder, "P0", number="2", sequences=("t1c",), days="90"))
+    words = ["methylated", "unmethylated"] * 20
+    people = [
+        f"one\t{name}\t{word}\t{sites[k // 20]}"
+        for k, (name, word) in enumerate(zip(names, words, strict=True))
+    ]
+    (folder / "people.tsv").write_text("\n".join(["cohort\tsubject\tmgmt\tsite", *people]) + "\n")
+    return write_sheet(folder / "samples.tsv", rows), str(folder / "people.tsv")
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict]]:
+    """The jobs of a network, of a logistic model, and of a network's package."""
+    folder = tmp_path_factory.mktemp("marker")
+    sheet, people = cohort(folder)
+    (folder / "given.zip").touch()
+    given = {**MGMT, "name": "given", "package": str(folder / "given.zip"), "sessions": "all"}
+    predict = {"tasks": [MGMT, LOGISTIC, given], "folds": 3, "permutations": 50, "networks": NETWORKS}
+    found = facts(folder, sheet, "predict", participants=people, predict=predict)
+    return {rule: [job for job in found["jobs"] if job["rule"] == rule] for rule in found["rules"]}
+
+
+def test_a_network_is_trained_for_each_split_and_on_all(jobs):
+    splits = {job["wildcards"]["split"] for job in jobs["marker_fit"]}
+    assert splits == {*(f"r{k}f{fold}" for k in (0, 1) for fold in range(3)), "siteA", "siteB", "all"}
+    assert {job["wildcards"]["task"] for job in jobs["marker_fit"]} == {"mgmt"}
+    (validated,) = jobs["marker_cross_validate"]
+    checkpoints = [path for path in validated["input"] if path.endswith(".pt")]
+    assert len(checkpoints) == 8
+    assert not [path for path in checkpoints if path.endswith("/all.pt")]
+
+
+def test_images_are_made_for_the_sessions_that_a_task_takes(jobs):
+    assert len(jobs["marker_data"]) == 41
+    by_task = {job["wildcards"]["task"]: job for job in jobs["marker_apply"]}
+    assert set(by_task) == {"mgmt", "given"}
+    counts = {
+        task: sum(path.endswith("images.npz") for path in job["input"]) for task, job in by_task.items()
+    }
+    assert counts == {"mgmt": 40, "given": 41}
+    assert "results/predict/mgmt/mgmt.zip" in by_task["mgmt"]["input"]
+    assert [path for path in by_task["given"]["input"] if path.endswith("given.zip")]
+
+
+def test_networks_and_features_share_scores_and_the_table_of_predictions(jobs):
+    assert sorted(job["wildcards"]["task"] for job in jobs["predict_score_classes"]) == ["mgmt", "table"]
+    for rule in ("predict_cross_validate", "predict_train", "predict_chance"):
+        assert {job["wildcards"]["task"] for job in jobs[rule]} == {"table"}
+    for rule in ("marker_chance", "marker_package"):
+        assert [job["wildcards"]["task"] for job in jobs[rule]] == ["mgmt"]
+    (job,) = jobs["predict_apply"]
+    assert {f"results/predict/{task}/applied/one.tsv" for task in ("mgmt", "given")} <= set(job["input"])
+    assert [entry["name"] for entry in job["params"]["tasks"]] == ["table"]
+
+
+def test_more_permutations_or_threads_train_no_network_again(jobs):
+    params = jobs["marker_fit"][0]["params"]
+    assert "permutations" not in params["settings"]
+    assert "threads" not in params["networks"]
+
+
+def test_features_for_a_network_and_a_network_for_survival_are_refused(tmp_path):
+    sheet, people = cohort(tmp_path)
+    wrong = [
+        {**MGMT, "features": ["wt_*"]},
+        {"name": "os", "kind": "survival", "model": "median_slice"},
+    ]
+    found = plan(tmp_path, sheet, participants=people, predict={"tasks": wrong})
+    assert found.status == 1
+    assert "predict.tasks (entry 1).features: is a list, but networks look at images" in found.output
+    assert "'median_slice': is no model for survival" in found.output
