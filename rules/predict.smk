@@ -35,8 +35,8 @@ rule predict_chance:
         features=task_features,
         participants=participants_table,
     output:
-        table=temp(CHANCE_BATCH),
-        dictionary=temp(data_dictionary(CHANCE_BATCH)),
+        table=CHANCE_BATCH,
+        dictionary=data_dictionary(CHANCE_BATCH),
     log:
         "logs/predict_chance/{task}_{batch}.log",
     benchmark:

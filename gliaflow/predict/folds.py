@@ -9,6 +9,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from gliaflow.errors import GliaflowError
 from gliaflow.images import Array
 
+LEAST_LEFT_OUT = 5
+"""Fewer rows of a class, or with and without an event, say nothing of a site."""
 CROSS_VALIDATION, LEAVE_ONE_SITE_OUT = "cross_validation", "leave_one_site_out"
 
 
@@ -53,14 +55,14 @@ def repeated_splits(strata: Array, groups: Array, folds: int, repeats: int, seed
 def site_splits(strata: Array, groups: Array, sites: Array, least: int) -> Iterator[Split]:
     """Give a split for each site whose rows are left out.
 
-    A site takes part if it has rows of both strata, and if the others together have ``least`` rows of each.
+    A site takes part if it has `LEAST_LEFT_OUT` rows of each stratum, and the others together ``least``.
     """
     for site in sorted(set(sites)) if len(set(sites)) > 1 else ():
         out = sites == site
         train, test = np.flatnonzero(~out), np.flatnonzero(out)
         check_apart(groups, [(train, test)])
-        enough = min(np.bincount(strata[train].astype(int), minlength=2)) >= least
-        if enough and len(set(strata[test])) == 2:
+        fitted, left_out = (np.bincount(strata[rows].astype(int), minlength=2) for rows in (train, test))
+        if min(fitted) >= least and min(left_out) >= LEAST_LEFT_OUT:
             yield Split(LEAVE_ONE_SITE_OUT, 0, site, train, test)
 
 

@@ -98,11 +98,15 @@ def _strength(column: pd.Series, outcome: np.ndarray, kind: str) -> float:
 
 
 def _same_people(table: "Table") -> list[tuple[str, str]]:
-    """Return the subjects that agree in every one of at least three features with decimals."""
+    """Return the subjects that agree in all features with decimals, where three at least are no whole number.
+
+    Zeros do not count: all who lack a region have the same ones.
+    """
     numbers = table.features[table.numeric]
     fine = [name for name in numbers if (numbers[name].dropna() % 1 != 0).mean() > 0.5]
     if len(fine) < LEAST_SHARED:
         return []
-    rows = numbers[fine].assign(group=table.groups).dropna()
+    telling = (numbers[fine] % 1 != 0).sum(axis=1) >= LEAST_SHARED
+    rows = numbers[fine].assign(group=table.groups)[telling].dropna()
     found = rows.groupby(fine)["group"].unique()
     return [(people[0], people[1]) for people in found if len(people) > 1]

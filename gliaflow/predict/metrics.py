@@ -1,7 +1,8 @@
 """Scores of out-of-fold predictions, for many weightings of the rows at once, so that a bootstrap is cheap.
 
 Figures that compare rows with each other (the area under the ROC curve, concordance) compare those of one
-fold only: rows of two folds were predicted by two predictors, whose scales need not agree.
+fold only: rows of two folds were predicted by two predictors, whose scales need not agree. And they compare
+two subjects: of two sessions of one the later has less time left, which no predictor needs to know.
 """
 
 from collections.abc import Mapping
@@ -109,6 +110,8 @@ def censoring_of(rows: pd.DataFrame) -> Censoring:
     times = np.array([float(column.removeprefix(ALIVE)) for column in alive_columns(rows)])
     low, *quartiles, high = np.quantile(outcome["time"][outcome["event"]], (0.1, *AUC_QUANTILES, 0.9))
     inside = (times >= low) & (times <= high) & (free.predict_proba(times) > LEAST_UNCENSORED)
+    if not inside.any():
+        inside = np.arange(len(times)) == np.argmin(np.abs(times - quartiles[1]))
     return Censoring(
         times=times[inside],
         auc_times=np.unique(np.ceil(quartiles)),
@@ -156,7 +159,7 @@ def pair_score(prediction: Array, pairs: Array, weights: Array) -> Array:
 def _class_scores(rows: pd.DataFrame, weights: Array) -> Scores:
     truth, called = (rows[name].to_numpy(dtype=float) for name in ("outcome", "called"))
     probability = rows["probability"].to_numpy()
-    pairs = np.outer(truth, 1 - truth) * _same_fold(rows)
+    pairs = np.outer(truth, 1 - truth) * _compared(rows)
     total = weights.sum(axis=1)
     both, only_called, only_true = (
         weights @ values for values in (truth * called, (1 - truth) * called, truth * (1 - called))
@@ -184,7 +187,7 @@ def _survival_scores(rows: pd.DataFrame, weights: Array) -> Scores:
     # of two, the one with the event is compared with who is followed for longer
     later = time[None, :] > time[:, None]
     tied_censored = (time[None, :] == time[:, None]) & ~event[None, :]
-    comparable = event[:, None] * (later | tied_censored) * _same_fold(rows)
+    comparable = event[:, None] * (later | tied_censored) * _compared(rows)
     uno = comparable * ((time < plan.horizon) / plan.free_at_row**2)[:, None]
     scores: Scores = {
         ("concordance", None): pair_score(risk, comparable, weights),
@@ -192,7 +195,7 @@ def _survival_scores(rows: pd.DataFrame, weights: Array) -> Scores:
     }
     for at in plan.auc_times:
         had = (event & (time <= at)) / plan.free_at_row
-        pairs = np.outer(had, time > at) * _same_fold(rows)
+        pairs = np.outer(had, time > at) * _compared(rows)
         scores["time_auc", float(at)] = pair_score(risk, pairs, weights)
     scores["time_auc_mean", None] = np.mean(
         [v for (name, _), v in scores.items() if name == "time_auc"], axis=0
@@ -223,10 +226,12 @@ def _survival_outcome(rows: pd.DataFrame) -> Array:
     return outcome
 
 
-def _same_fold(rows: pd.DataFrame) -> Array:
+def _compared(rows: pd.DataFrame) -> Array:
+    """Return which pairs of rows are compared: of one fold and of two subjects; bool, shape (n, n)."""
     fold = rows["fold"].to_numpy(dtype=str)
-    same: Array = fold[:, None] == fold[None, :]
-    return same
+    subject = pd.factorize(rows["cohort"].astype(str) + "/" + rows["subject"].astype(str))[0]
+    compared: Array = (fold[:, None] == fold[None, :]) & (subject[:, None] != subject[None, :])
+    return compared
 
 
 def headline(kind: str) -> str:

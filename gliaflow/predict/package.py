@@ -37,7 +37,9 @@ INTENDED_USE = (
     "Research on cohorts like the one it was fitted to. Not for decisions about a patient; no medical device."
 )
 TRUSTED = [
+    "gliaflow.predict.models.Cox",
     "gliaflow.predict.models.SurvivalForest",
+    "gliaflow.predict.preprocess.Varying",
     "gliaflow.predict.preprocess.cox_scores",
     "gliaflow.predict.survival_loss.DiscreteTimeSurvival",
     "numpy.dtype",

@@ -16,7 +16,7 @@ from gliaflow.images import Array
 from gliaflow.predict.folds import CROSS_VALIDATION, LEAVE_ONE_SITE_OUT
 from gliaflow.predict.metrics import HEADLINE, alive_columns, kind_of
 from gliaflow.predict.nested import ALIVE
-from gliaflow.predict.risk_groups import first_repeat, log_rank, risk_curves, survival_curve
+from gliaflow.predict.risk_groups import first_repeat, log_rank, log_rank_p, risk_curves, survival_curve
 
 SCHEMES = {CROSS_VALIDATION: "subjects left out", LEAVE_ONE_SITE_OUT: "sites left out"}
 NAMES = {"auc": "AUC", "concordance_ipcw": "concordance (IPCW)"}
@@ -88,13 +88,15 @@ def draw_reliability(path: Path, out_of_fold: pd.DataFrame, horizon: float, dpi:
     save_png(figure, path)
 
 
-def draw_kaplan_meier(path: Path, out_of_fold: pd.DataFrame, dpi: int) -> None:
+def draw_kaplan_meier(path: Path, out_of_fold: pd.DataFrame, chance: pd.DataFrame, dpi: int) -> None:
     """Draw the survival of the risk groups that were formed out of fold, with numbers at risk below.
 
     Parameters
     ----------
     path, out_of_fold, dpi
         As for `draw_reliability`.
+    chance
+        Rows of `gliaflow.predict.score.CHANCE_COLUMNS`, by which the groups' difference is judged.
     """
     rows = first_repeat(out_of_fold)
     curves = risk_curves(rows)
@@ -110,8 +112,10 @@ def draw_kaplan_meier(path: Path, out_of_fold: pd.DataFrame, dpi: int) -> None:
         )
         for tick, count in zip(ticks, curve.at_risk(ticks.tolist()), strict=True):
             below.text(tick, -number, str(count), ha="center", va="center", color=colour, fontsize="small")
-    statistic, p = log_rank(rows)
-    told = "one group only" if np.isnan(p) else f"log-rank {statistic:.1f}, p {_p(p)}"
+    statistic = log_rank(rows)
+    p = log_rank_p(statistic, chance)
+    judged = "" if np.isnan(p) else f", p {_p(p)}"
+    told = "one group only" if np.isnan(statistic) else f"log-rank {statistic:.1f}{judged}"
     axes.set_title(f"risk groups formed out of fold: {told}", fontsize="medium")
     axes.set_ylabel("share alive")
     axes.set_ylim(0, 1.02)

@@ -1,5 +1,6 @@
 """A fitted predictor: preprocessing and model by an inner search, then calibrated, on training rows alone."""
 
+import logging
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +83,8 @@ def fit_predictor(table: Table, model: str, settings: Settings) -> Predictor:
         See `Settings`.
     """
     kind, recipe = MODEL_KINDS[model], MODELS[model]
-    splits = grouped_folds(table.strata, table.groups, settings.inner_folds, settings.seed)
+    folds = max(2, min(settings.inner_folds, rarest(table)))
+    splits = grouped_folds(table.strata, table.groups, folds, settings.seed)
     check_apart(table.groups, splits)
     steps = preprocessing(table.numeric, table.categorical, kind, settings.select)
     pipeline = Pipeline([*steps, ("model", recipe.make(settings.seed))])
@@ -93,6 +95,10 @@ def fit_predictor(table: Table, model: str, settings: Settings) -> Predictor:
         # such a model says that no feature helps, which is an answer
         warnings.filterwarnings("ignore", "all coefficients are zero")
         search.fit(table.features, table.outcome)
+    if not np.isfinite(search.best_score_):
+        logging.warning(
+            "%s: no setting could be judged on %d rows; the first is taken", model, len(table.outcome)
+        )
     best = search.best_estimator_
     chosen = {key.removeprefix("model__"): value for key, value in search.best_params_.items()}
     if kind == CLASSIFICATION:
@@ -101,6 +107,12 @@ def fit_predictor(table: Table, model: str, settings: Settings) -> Predictor:
         return Predictor(kind, best, slope, intercept, float(table.outcome.mean()), chosen)
     cut = float(np.median(best.predict(table.features)))
     return Predictor(kind, best, 1.0, 0.0, cut, chosen)
+
+
+def rarest(table: Table) -> int:
+    """Return how many subjects are of the rarer class, or of those with and without an event."""
+    by_subject = pd.Series(table.strata).groupby(table.groups).max().astype(int)
+    return int(np.bincount(by_subject, minlength=2).min())
 
 
 def calibrate(log_odds: Array, outcome: Array) -> tuple[float, float]:

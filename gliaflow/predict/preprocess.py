@@ -1,7 +1,7 @@
 """Everything that is done to features before a model: one pipeline, fitted to the training rows alone."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
@@ -12,6 +12,18 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from gliaflow.images import Array
 from gliaflow.predict.names import SURVIVAL
+
+
+class Varying(VarianceThreshold):
+    """Leaves out what is the same in all rows; where that is everything, all is kept and tells nothing."""
+
+    def fit(self, X: Array, y: Array | None = None) -> Self:
+        """Fit to columns, shape (n, p), of finite numbers."""
+        try:
+            super().fit(X, y)
+        except ValueError:
+            self.variances_ = np.ones(X.shape[1])
+        return self
 
 
 def preprocessing(
@@ -42,7 +54,7 @@ def preprocessing(
     parts = [("numbers", numbers, list(numeric)), ("words", words, list(categorical))]
     steps = [
         ("columns", ColumnTransformer([part for part in parts if part[2]])),
-        ("vary", VarianceThreshold()),
+        ("vary", Varying()),
     ]
     if select is not None and len(numeric) + len(categorical) > select:
         steps.append(("select", SelectKBest(cox_scores if kind == SURVIVAL else f_classif, k=select)))

@@ -14,13 +14,15 @@ from gliaflow.images import Array
 from gliaflow.predict.folds import CROSS_VALIDATION
 
 NAMES = ("low risk", "high risk")
+LOG_RANK = "logrank_chi2"
 GROUP_COLUMNS = {
     "group": "low risk or high risk: below or above the median risk of those fitted to",
-    "subjects": "Sessions in the group; of a task with first sessions, subjects",
+    "subjects": "Subjects in the group, each with its first session",
     "events": "How many of them have the event",
     "median_days": "Time by which half have the event (Kaplan-Meier); empty where fewer do",
     "logrank_chi2": "Log-rank statistic of the two groups, one degree of freedom",
-    "logrank_p": "Its p-value by the chi-squared distribution",
+    "logrank_p": "Share of permuted outcomes with which it is as large, (k + 1) / (n + 1). The chi-squared "
+    "distribution would flatter: groups that are formed out of fold depend on each other",
 }
 
 
@@ -40,9 +42,12 @@ class SurvivalCurve:
 
 
 def first_repeat(out_of_fold: pd.DataFrame) -> pd.DataFrame:
-    """Return the first repeat of the cross-validation, in which each session is once."""
+    """Return the first repeat of the cross-validation, of each subject the first session that is in it.
+
+    Sessions of one subject are no independent patients: they would make intervals and p-values too small.
+    """
     chosen = out_of_fold[(out_of_fold["scheme"] == CROSS_VALIDATION) & (out_of_fold["repeat"] == 0)]
-    return chosen.reset_index(drop=True)
+    return chosen.drop_duplicates(["cohort", "subject"]).reset_index(drop=True)
 
 
 def survival_curve(rows: pd.DataFrame) -> SurvivalCurve:
@@ -58,19 +63,35 @@ def risk_curves(rows: pd.DataFrame) -> dict[str, SurvivalCurve]:
     return {name: survival_curve(part) for name, part in parts.items() if len(part)}
 
 
-def log_rank(rows: pd.DataFrame) -> tuple[float, float]:
-    """Return statistic and p-value of the log-rank test between the groups; NaN where there is one group."""
+def log_rank(rows: pd.DataFrame) -> float:
+    """Return the statistic of the log-rank test between the groups; NaN where there is one group."""
     groups = rows["high_risk"].to_numpy()
     if len(set(groups)) < 2:
-        return float("nan"), float("nan")
+        return float("nan")
     outcome = Surv.from_arrays(rows["event"].to_numpy() > 0, rows["time_days"].to_numpy())
-    statistic, p = compare_survival(outcome, groups)
-    return float(statistic), float(p)
+    return float(compare_survival(outcome, groups)[0])
 
 
-def group_table(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def log_rank_p(statistic: float, chance: pd.DataFrame) -> float:
+    """Return how often permuted outcomes reach a log-rank statistic; NaN without permutations.
+
+    Parameters
+    ----------
+    statistic
+        From `log_rank`.
+    chance
+        Rows with ``metric`` and ``value``, among them those of `LOG_RANK`.
+    """
+    null = chance.loc[chance["metric"] == LOG_RANK, "value"].dropna().to_numpy(dtype=float)
+    if not len(null) or np.isnan(statistic):
+        return float("nan")
+    return float((1 + (null >= statistic).sum()) / (1 + len(null)))
+
+
+def group_table(rows: pd.DataFrame, chance: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a row for each risk group, with the columns of `GROUP_COLUMNS`."""
-    statistic, p = log_rank(rows)
+    statistic = log_rank(rows)
+    p = log_rank_p(statistic, chance)
     return [
         {
             "group": name,

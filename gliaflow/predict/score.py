@@ -17,11 +17,15 @@ from gliaflow.predict.metrics import (
     chance_levels,
     score_rows,
 )
+from gliaflow.predict.names import SURVIVAL
 from gliaflow.predict.nested import cross_validate_once
+from gliaflow.predict.risk_groups import LOG_RANK, first_repeat, log_rank
 from gliaflow.predict.table import Table
 from gliaflow.predict.tasks import Settings, Task
 
 CONFIDENCE = 0.95
+ENDS = {"kappa": (-1.0, 1.0), "integrated_brier": (0.0, np.inf)}
+"""What a score cannot leave; all others lie between 0 and 1."""
 SCORE_COLUMNS = {
     "task": "Task of the config",
     "model": "Model",
@@ -41,7 +45,7 @@ SCORE_COLUMNS = {
 }
 CHANCE_COLUMNS = {
     "permutation": "Number of the permutation of outcomes between subjects",
-    "metric": SCORE_COLUMNS["metric"],
+    "metric": f"{SCORE_COLUMNS['metric']}; {LOG_RANK}: log-rank statistic of the risk groups",
     "time_days": SCORE_COLUMNS["time_days"],
     "value": "Score of one repeat of the nested cross-validation with these outcomes",
 }
@@ -79,7 +83,7 @@ def _scheme_rows(
     levels = chance_levels(repeats[0])
     for (metric, at), values in found.items():
         null = _null(chance, metric, at) if scheme == CROSS_VALIDATION else np.array([])
-        low, high = interval(values[:, 0], drawn[metric, at].mean(axis=0))
+        low, high = np.clip(interval(values[:, 0], drawn[metric, at].mean(axis=0)), *ENDS.get(metric, (0, 1)))
         yield {
             "task": task.name,
             "model": task.model,
@@ -87,8 +91,8 @@ def _scheme_rows(
             "metric": metric,
             "time_days": at,
             "estimate": float(values[:, 0].mean()),
-            "low": low,
-            "high": high,
+            "low": float(low),
+            "high": float(high),
             "chance": levels[metric, at],
             "p": p_value(metric, float(values[0, 0]), null),
             "permutations": len(null),
@@ -183,6 +187,9 @@ def permuted_scores(table: Table, task: Task, settings: Settings, numbers: range
         rows = cross_validate_once(permuted, task, settings)
         for row in as_columns(score_rows(rows, np.ones((1, len(rows))))):
             yield {"permutation": number, **row}
+        if task.kind == SURVIVAL:
+            value = log_rank(first_repeat(rows))
+            yield {"permutation": number, "metric": LOG_RANK, "time_days": None, "value": value}
 
 
 def permute(table: Table, random: np.random.Generator) -> Table:

@@ -86,9 +86,9 @@ def write_scores(
     if task.kind == CLASSIFICATION:
         draw_roc(first, rows, scores, dpi)
     else:
-        draw_kaplan_meier(first, rows, dpi)
+        draw_kaplan_meier(first, rows, null, dpi)
     if made.groups:
-        write_table(made.groups, rounded(group_table(first_repeat(rows))), GROUP_COLUMNS)
+        write_table(made.groups, rounded(group_table(first_repeat(rows), null)), GROUP_COLUMNS)
     draw_reliability(second, rows, settings.horizon_days, dpi)
     draw_chance(third, null, scores, task.kind, dpi)
 

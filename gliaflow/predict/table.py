@@ -109,15 +109,24 @@ def with_people(sessions: pd.DataFrame, participants: Path | None) -> pd.DataFra
 
 
 def read_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
-    """Read a TSV whose empty cells are missing; identifiers stay text."""
-    text = dict.fromkeys((*KEYS, "site"), str)
-    table = pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False, na_values=[""])
+    """Read a TSV as sheets are read: blank cells are missing, blank rows nothing; identifiers stay text."""
+    cells = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    cells.columns = cells.columns.str.strip()
+    cells = cells.apply(lambda column: column.str.strip())
+    cells = cells.where(cells != "").dropna(how="all")
+    table = cells.reset_index(drop=True).apply(lambda c: c if c.name in (*KEYS, "site") else _typed(c))
     if lacking := [column for column in needed if column not in table]:
         raise GliaflowError(f"{path}: lacks the column {listing(lacking, 'and')}")
     infinite = [str(c) for c in table.select_dtypes("number") if np.isinf(table[c]).any()]
     if infinite:
         raise GliaflowError(f"{path}: {listing(infinite, 'and')} is infinite in a row; leave the cell empty")
     return table
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Return a column of text as numbers, if that is what all of it is."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if numbers.notna().equals(column.notna()) else column
 
 
 def choose_sessions(sessions: pd.DataFrame, task: Task) -> pd.DataFrame:
@@ -231,8 +240,9 @@ def _outcomes(chosen: pd.DataFrame, task: Task) -> tuple[Array, Array]:
         column = chosen[str(task.column)]
         reasons = np.where(column.isna(), f"no {task.column}", "")
         return _as_text(column).eq(str(task.positive)).to_numpy().astype(int), reasons
-    later = chosen["days"].fillna(0) if task.sessions == "all" else 0.0
-    time, event = chosen[task.time].astype(float) - later, chosen[task.event].astype(float)
+    # the patients' data count from the first scan, which need not be the session that is looked at
+    time = chosen[task.time].astype(float) - chosen["days"].fillna(0)
+    event = chosen[task.event].astype(float)
     reasons = np.select(
         [time.isna(), event.isna(), time <= 0],
         [f"no {task.time}", f"no {task.event}", f"{task.time} not after the session"],

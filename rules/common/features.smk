@@ -31,6 +31,11 @@ def lobe_files():
     return [str(find_path(lobes[key])) for key in ("labels", "names")] if lobes else []
 
 
+def segmented_cohorts():
+    """The cohorts in which a session is segmented, sorted."""
+    return sorted({cohort for cohort, _ in segmented_courses()})
+
+
 @cache
 def segmented_courses():
     """By subject its segmented sessions, by days, else as listed."""

@@ -25,6 +25,14 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 
+for name, task in TASKS.items():
+    for cohort in sorted({*(task["cohorts"] or ())} - {*segmented_cohorts()}):
+        raise WorkflowError(
+            f"config, predict, task {name}, cohorts: {cohort}: no session of it can be segmented; "
+            "add the sequences that a model needs, or take the cohort out of the task"
+        )
+
+
 def task_picture(name, caption):
     """A picture of a task that goes into the report, with its caption."""
     return report(
@@ -49,9 +57,9 @@ def trained(task):
 
 
 def task_features(wildcards):
-    """The features of the cohorts that a task is trained on."""
-    known = sorted({entry.cohort for entry in SESSIONS.values()})
-    return [COHORT_FEATURES.format(cohort=cohort) for cohort in TASKS[wildcards.task]["cohorts"] or known]
+    """The features of the cohorts that a task is trained on: its own, or all in which a session is segmented."""
+    cohorts = TASKS[wildcards.task]["cohorts"] or segmented_cohorts()
+    return [COHORT_FEATURES.format(cohort=cohort) for cohort in cohorts]
 
 
 def participants_table(wildcards):
@@ -100,8 +108,7 @@ def predictor_settings(*keys):
 
 def predict_outputs(wildcards=None):
     """Every file of `snakemake predict`."""
-    cohorts = sorted({entry.cohort for entry in SESSIONS.values()})
-    made = [PREDICTIONS.format(cohort=cohort) for cohort in cohorts if TASKS]
+    made = [PREDICTIONS.format(cohort=cohort) for cohort in segmented_cohorts() if TASKS]
     for name, task in TASKS.items():
         files = ["scores.tsv", "card.md", *(f"{picture}.png" for picture in PICTURES[task["kind"]])]
         made += [f"{PREDICTED}/{file}".format(task=name) for file in files if trained(task)]

@@ -38,10 +38,9 @@ def cohort_outputs():
     """Every file that belongs to a cohort rather than to a session."""
     cohorts = sorted({entry.cohort for entry in SESSIONS.values()})
     evaluated = {entry.cohort for entry in SESSIONS.values() if is_evaluated(entry)}
-    segmented = {cohort for cohort, _ in segmented_courses()}
     return (
         [f"results/{cohort}/dataset_description.json" for cohort in cohorts]
-        + [COHORT_FEATURES.format(cohort=cohort) for cohort in cohorts if cohort in segmented]
+        + [COHORT_FEATURES.format(cohort=cohort) for cohort in segmented_cohorts()]
         + [path.format(cohort=cohort) for cohort in cohorts if cohort in evaluated for path in COHORT_SCORES]
     )
 

@@ -17,12 +17,15 @@ from gliaflow.predict.metrics import censoring_of, chance_levels, score_rows
 ONE = np.ones((1, 80))
 
 
+PERSONS = {"cohort": "one", "subject": [f"P{number}" for number in range(80)]}
+
+
 def class_rows(seed: int = 0, folds: int = 1) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     outcome = random.integers(0, 2, 80)
     probability = np.clip(0.3 * outcome + random.random(80) * 0.7, 0, 1).round(2)
     columns = {"outcome": outcome, "probability": probability, "called": (probability > 0.5).astype(int)}
-    return pd.DataFrame({**columns, "fold": np.arange(80) % folds})
+    return pd.DataFrame({**columns, **PERSONS, "fold": np.arange(80) % folds})
 
 
 def survival_rows(seed: int = 0) -> pd.DataFrame:
@@ -35,6 +38,7 @@ def survival_rows(seed: int = 0) -> pd.DataFrame:
             "event": (death <= last).astype(int),
             "risk": risk,
             "fold": 0,
+            **PERSONS,
         }
     )
     low, high = np.ceil(np.quantile(rows["time_days"][rows["event"] == 1], [0.1, 0.9]))
@@ -76,9 +80,29 @@ def test_scores_of_survival_are_those_of_scikit_survival():
 def test_only_pairs_of_one_fold_are_compared():
     """Two folds in perfect order whose scales differ: 1.0, although over both some pairs are wrong."""
     rows = pd.DataFrame({"outcome": [0, 1, 0, 1], "probability": [0.1, 0.2, 0.6, 0.7], "fold": [0, 0, 1, 1]})
+    rows = rows.assign(cohort="one", subject=list("abcd"))
     scores = score_rows(rows.assign(called=[0, 0, 1, 1]), np.ones((1, 4)))
     assert value(scores, "auc") == 1.0
     assert metrics.roc_auc_score(rows["outcome"], rows["probability"]) == 0.75
+
+
+def test_sessions_of_one_subject_are_not_compared_with_each_other():
+    """Risk that is noise between subjects, and rises within them as less time is left: chance, no more."""
+    rows = survival_rows()
+    rows["risk"] = np.random.default_rng(1).permutation(rows["risk"])
+    later = rows.assign(time_days=rows["time_days"] - 40, risk=rows["risk"] + 3)
+    both = pd.concat([rows, later[later["time_days"] > 0]], ignore_index=True)
+    apart = both.assign(subject=range(len(both)))
+    ones = np.ones((1, len(both)))
+    assert value(score_rows(both, ones), "concordance") < value(score_rows(apart, ones), "concordance")
+
+
+def test_survival_is_scored_also_where_no_time_lies_between_the_events():
+    rows = survival_rows()
+    columns = [name for name in rows if name.startswith("survival_d")]
+    few = rows[rows["event"] == 0].index[:5].union(rows[rows["event"] == 1].index[:1])
+    scores = score_rows(rows.loc[few].drop(columns=columns[1:-1]).reset_index(drop=True), np.ones((1, 6)))
+    assert np.isfinite(value(scores, "integrated_brier"))
 
 
 def test_a_weight_of_two_counts_as_the_row_twice():

@@ -11,12 +11,13 @@ from sksurv.metrics import concordance_index_ipcw
 
 from gliaflow.errors import GliaflowError
 from gliaflow.predict import nested
-from gliaflow.predict.folds import check_apart, repeated_splits
+from gliaflow.predict.folds import check_apart, repeated_splits, site_splits
 from gliaflow.predict.metrics import HEADLINE
 from gliaflow.predict.models import MODELS
 from gliaflow.predict.names import MODEL_KINDS
 from gliaflow.predict.nested import cross_validate, predict_splits, rows_of
 from gliaflow.predict.predictor import fit_predictor
+from gliaflow.predict.risk_groups import LOG_RANK, first_repeat, group_table
 from gliaflow.predict.score import permute, permuted_scores, score_table
 from gliaflow.predict.table import training_table
 
@@ -146,3 +147,43 @@ def test_permutations_move_outcomes_between_subjects_and_tell_chance(tmp_path):
     row = headline(score_table(cross_validate(table, chosen, QUICK), null, chosen, QUICK), chosen.kind)
     assert row["p"] == pytest.approx(1 / 4)
     assert row["permutations"] == 3
+
+
+@pytest.mark.parametrize("model", ["logistic", "cox"])
+def test_a_feature_of_one_subject_alone_gives_everybody_the_same(tmp_path, model):
+    """Where it is left out the training rows have nothing that varies, which is an answer and no crash."""
+    features, people = cohort(60)
+    chosen = task(model, ("wt_rare",))
+    table = training_table(written(tmp_path, features.assign(wt_rare=features.index == 3), people), chosen)
+    rows = cross_validate(table, chosen, QUICK)
+    without = rows[rows["fold"] == rows.loc[rows["subject"] == "P0003", "fold"].iloc[0]]
+    assert without["probability" if model == "logistic" else "risk"].nunique() == 1
+
+
+def test_more_inner_folds_than_subjects_of_a_class_are_made_fewer(tmp_path, caplog):
+    features, people = cohort(60)
+    people["idh"] = ["mutant"] * 6 + ["wildtype"] * 54
+    chosen, settings = task("logistic"), replace(QUICK, inner_folds=10, least_per_class=5)
+    cross_validate(training_table(written(tmp_path, features, people), chosen), chosen, settings)
+    assert "no setting could be judged" not in caplog.text
+
+
+def test_risk_groups_are_of_subjects_and_judged_by_permutations(tmp_path):
+    chosen = task("cox", sessions="all")
+    table = table_of(tmp_path, chosen, sessions=2, seed=3)
+    rows = first_repeat(cross_validate(table, chosen, QUICK))
+    assert not rows.duplicated(["cohort", "subject"]).any()
+    chance = pd.DataFrame(permuted_scores(table, chosen, QUICK, range(3)))
+    assert (chance["metric"] == LOG_RANK).sum() == 3
+    groups = group_table(rows, chance)
+    assert sum(group["subjects"] for group in groups) == len(rows)
+    assert {group["logrank_p"] for group in groups} == {0.25}
+    assert np.isnan(group_table(rows, chance[:0])[0]["logrank_p"])
+
+
+def test_a_site_of_few_is_not_left_out_by_itself(tmp_path):
+    features, people = cohort(60)
+    people["site"] = ["small"] * 4 + ["large"] * 28 + ["other"] * 28
+    table = training_table(written(tmp_path, features, people), task("cox"))
+    sites = {split.fold for split in site_splits(table.strata, table.groups, table.sites, 5)}
+    assert sites == {"large", "other"}

@@ -191,7 +191,9 @@ def test_the_pictures_are_drawn_and_the_same_each_time(tmp_path, model):
         lambda: draw_reliability(path, rows, 365, 60),
         lambda: draw_chance(path, null, scores, chosen.kind, 60),
         lambda: (
-            draw_roc(path, rows, scores, 60) if model == "logistic" else draw_kaplan_meier(path, rows, 60)
+            draw_roc(path, rows, scores, 60)
+            if model == "logistic"
+            else draw_kaplan_meier(path, rows, null, 60)
         ),
     ]
     for draw in drawings:

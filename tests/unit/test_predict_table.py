@@ -39,6 +39,34 @@ def test_survival_counts_from_the_session(tmp_path):
     assert (table.outcome["time"] == days - 90 * (table.keys["session"] == "2")).all()
 
 
+def test_survival_of_a_first_session_that_is_not_the_first_scan_counts_from_it_too(tmp_path):
+    features, people = cohort(60)
+    table = training_table(written(tmp_path, features.assign(days=200), people), task("cox"))
+    assert table.left_out == {"survival_days not after the session": (people["survival_days"] <= 200).sum()}
+    days = people.set_index("subject")["survival_days"][table.keys["subject"]].to_numpy()
+    assert (table.outcome["time"] == days - 200).all()
+
+
+def test_blanks_in_the_patients_data_are_read_as_the_checker_reads_them(tmp_path):
+    features, people = cohort(60)
+    plain = training_table(written(tmp_path, features, people), task("logistic"))
+    people["idh"] += " "
+    people.loc[0, "idh"] = "  "
+    people.loc[60] = [" "] * len(people.columns)
+    table = training_table(
+        written(tmp_path, features, people.rename(columns={"idh": "idh "})), task("logistic")
+    )
+    assert table.left_out == {"no idh": 1}
+    assert (table.outcome == plain.outcome[1:]).all()
+
+
+def test_those_who_lack_a_region_are_not_taken_for_one_person(tmp_path):
+    features, people = cohort(120)
+    zeros = {f"wt_part{number}": features["wt_signal"] * (features.index > 10) for number in range(4)}
+    chosen = task("logistic", ("wt_part*",))
+    check_values(training_table(written(tmp_path, features.assign(**zeros), people), chosen), chosen)
+
+
 @pytest.mark.parametrize(
     ("model", "subjects", "told"),
     [
