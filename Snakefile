@@ -28,6 +28,7 @@ include: "rules/train_data.smk"
 include: "rules/train.smk"
 include: "rules/marker.smk"
 include: "rules/predict.smk"
+include: "rules/habitats.smk"
 include: "rules/report.smk"
 
 

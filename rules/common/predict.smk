@@ -59,7 +59,7 @@ def trained(task):
 def task_features(wildcards):
     """The features of the cohorts that a task is trained on: its own, or all in which a session is segmented."""
     cohorts = TASKS[wildcards.task]["cohorts"] or segmented_cohorts()
-    return [COHORT_FEATURES.format(cohort=cohort) for cohort in cohorts]
+    return [predicted_from(cohort) for cohort in cohorts]
 
 
 def participants_table(wildcards):
@@ -78,7 +78,7 @@ def feature_tasks():
 
 def cohort_features(wildcards):
     """The features of a cohort, where a task looks at them."""
-    return [fill(COHORT_FEATURES, wildcards)] if feature_tasks() else []
+    return [predicted_from(wildcards.cohort)] if feature_tasks() else []
 
 
 def task_packages(wildcards):

@@ -83,6 +83,7 @@ def check_files(settings):
         "atlas.path": settings["atlas"]["path"],
         "preprocess.normalisation.reference": settings["preprocess"]["normalisation"]["reference"],
         "features.ventricles": settings["features"]["ventricles"],
+        "habitats.model": settings["habitats"]["model"],
         "predict.networks.frozen_weights": settings["predict"]["networks"]["frozen_weights"],
         **{f"features.lobes.{key}": path for key, path in (settings["features"]["lobes"] or {}).items()},
     }

@@ -47,7 +47,10 @@ def cohort_outputs():
 
 def final_outputs():
     of_sessions = [path for entry in SESSIONS.values() for path in session_outputs(entry)]
-    return cohort_outputs() + of_sessions + (growth_outputs() if GROWTH["in_all"] else []) + predict_outputs()
+    wanted = (growth_outputs() if GROWTH["in_all"] else []) + (
+        habitats_outputs() if HABITATS["in_all"] else []
+    )
+    return cohort_outputs() + of_sessions + wanted + predict_outputs()
 
 
 def pictures_there():

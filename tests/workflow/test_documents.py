@@ -37,7 +37,7 @@ def pins(path: Path) -> dict[str, str]:
     return {name.lower().replace("_", "-").replace(".", "-"): version for name, version in found}
 
 
-@pytest.mark.parametrize("name", ["growth", "imaging", "marker", "network", "predict"])
+@pytest.mark.parametrize("name", ["growth", "habitats", "imaging", "marker", "network", "predict"])
 def test_environments_pin_what_make_installs(repository: Path, name: str) -> None:
     installed = pins(repository / "envs" / "constraints.txt")
     wanted = pins(repository / "envs" / f"{name}.yaml")
