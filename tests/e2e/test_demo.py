@@ -199,6 +199,8 @@ def test_one_n4_setting_reruns_only_what_depends_on_it(demo, small_sheet):
         "qc_segmentation",
         "qc_uncertainty",
         "qc_rano",
+        # not there yet: the cohort of the first run has a broken subject
+        "features_cohort",
     }
 
 
