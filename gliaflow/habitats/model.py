@@ -17,7 +17,20 @@ from gliaflow.images import Array, write_bytes
 
 
 @dataclass(frozen=True)
-class HabitatModel:
+class Encoder:
+    """Scaling of the maps, each of shape (maps,), and the auto-encoder."""
+
+    mean: Array
+    deviation: Array
+    network: FeatureEnhancedAutoencoder
+
+    def latent(self, vectors: Array) -> Array:
+        """Return the latent values of voxels, shape (voxels, maps)."""
+        return encode(self.network, (vectors - self.mean) / self.deviation)
+
+
+@dataclass(frozen=True)
+class HabitatModel(Encoder):
     """What labels voxels.
 
     Attributes
@@ -26,10 +39,6 @@ class HabitatModel:
         Names of the maps, in the order of the columns.
     region, patch_voxels, least_voxels
         Of which region the voxels are, over which cube they are averaged, and how many a tumour needs.
-    mean, deviation
-        Of each map, shape (maps,).
-    network
-        The auto-encoder.
     centres
         Of the habitats in the latent space, shape (habitats, maps), sorted by the habitats' mean of the first
         map, so that habitat 1 is the darkest there.
@@ -39,14 +48,7 @@ class HabitatModel:
     region: str
     patch_voxels: int
     least_voxels: int
-    mean: Array
-    deviation: Array
-    network: FeatureEnhancedAutoencoder
     centres: Array
-
-    def latent(self, vectors: Array) -> Array:
-        """Return the latent values of voxels, shape (voxels, maps)."""
-        return encode(self.network, (vectors - self.mean) / self.deviation)
 
     def label(self, vectors: Array) -> Array:
         """Return the habitat of each voxel, from 1, uint8."""
@@ -54,17 +56,10 @@ class HabitatModel:
 
 
 @dataclass(frozen=True)
-class Space:
-    """Scaling and auto-encoder, fitted to the voxels that are no outliers."""
+class Space(Encoder):
+    """An encoder and the voxels that it was fitted to, those that are no outliers: bool, shape (voxels,)."""
 
-    mean: Array
-    deviation: Array
-    network: FeatureEnhancedAutoencoder
     kept: Array
-
-    def latent(self, vectors: Array) -> Array:
-        """Return the latent values of voxels, shape (voxels, maps)."""
-        return encode(self.network, (vectors - self.mean) / self.deviation)
 
 
 def inliers(vectors: Array, quantile: float) -> Array:

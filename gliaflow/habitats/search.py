@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score, calinski_harabasz_score, silhou
 
 from gliaflow.errors import GliaflowError
 from gliaflow.habitats.features import habitat_shares
-from gliaflow.habitats.model import HabitatModel, Space, cluster, fit_space, nearest, sorted_centres
+from gliaflow.habitats.model import Encoder, HabitatModel, cluster, fit_space, nearest, sorted_centres
 from gliaflow.habitats.objective import (
     groups_by_medoids,
     joint_loss,
@@ -120,7 +120,7 @@ def find_habitats(
     _check_events(searched, held_out, settings.alpha)
     trials = _search(searched, settings)
     best = chosen_trial(trials)
-    vectors = np.concatenate([t.vectors for t in searched])
+    vectors, _ = pooled(searched)
     space = fit_space(vectors, best["quantile"], settings.steps, settings.seed)
     latent = space.latent(vectors)
     centres = cluster(latent[space.kept], best["habitats"], settings.seed)
@@ -224,8 +224,7 @@ def judge(
     searched: Sequence[Tumour], quantile: float, number: int, settings: SearchSettings
 ) -> dict[str, Any]:
     """Return what one choice of quantile and number of habitats is worth, by column of `TRIAL_COLUMNS`."""
-    vectors = np.concatenate([t.vectors for t in searched])
-    owners = np.repeat(np.arange(len(searched)), [len(t.vectors) for t in searched])
+    vectors, owners = pooled(searched)
     space = fit_space(vectors, quantile, settings.steps, settings.seed)
     latent = space.latent(vectors[space.kept])
     losses = [
@@ -242,6 +241,12 @@ def judge(
     significance = significance_loss(p, settings.tau)
     loss = joint_loss(stability, significance, settings.alpha)
     return {**row, "logrank_p": p, "significance_loss": significance, "loss": loss}
+
+
+def pooled(tumours: Sequence[Tumour]) -> tuple[Array, Array]:
+    """Return the voxels of all tumours, shape (voxels, maps), and which tumour each is of, from 0."""
+    vectors = np.concatenate([tumour.vectors for tumour in tumours])
+    return vectors, np.repeat(np.arange(len(tumours)), [len(tumour.vectors) for tumour in tumours])
 
 
 def _splits(owners: Array, settings: SearchSettings) -> list[tuple[Array, Array]]:
@@ -261,7 +266,7 @@ def _split_loss(first: Array, second: Array, number: int, seed: int) -> float:
     return stability_loss(nearest(second, centres[0]), nearest(second, centres[1]))
 
 
-def _shares(space: Space | HabitatModel, centres: Array, tumours: Sequence[Tumour]) -> Array:
+def _shares(space: Encoder, centres: Array, tumours: Sequence[Tumour]) -> Array:
     number = len(centres)
     return np.array([habitat_shares(nearest(space.latent(t.vectors), centres) + 1, number) for t in tumours])
 
@@ -294,8 +299,7 @@ def _stability(
 ) -> list[dict[str, Any]]:
     """Measure how far the habitats are the same when everything is fitted anew."""
     number, random = len(model.centres), np.random.default_rng(settings.seed)
-    vectors = np.concatenate([t.vectors for t in searched])
-    owners = np.repeat(np.arange(len(searched)), [len(t.vectors) for t in searched])
+    vectors, owners = pooled(searched)
     latent = model.latent(vectors)
     own = nearest(latent, model.centres)
 

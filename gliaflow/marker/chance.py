@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gliaflow.predict.folds import CROSS_VALIDATION
 from gliaflow.predict.metrics import as_columns, score_rows
+from gliaflow.predict.risk_groups import sessions_once
 from gliaflow.predict.score import CHANCE_COLUMNS, permute
 from gliaflow.predict.steps import rounded
 from gliaflow.predict.table import KEYS, Table, read_table
@@ -37,8 +37,7 @@ def permuted_predictions(out_of_fold: pd.DataFrame, permutations: int, seed: int
     dict
         Rows of `gliaflow.predict.score.CHANCE_COLUMNS`.
     """
-    first = (out_of_fold["scheme"] == CROSS_VALIDATION) & (out_of_fold["repeat"] == 0)
-    folds = [part.reset_index(drop=True) for _, part in out_of_fold[first].groupby("fold")]
+    folds = [part.reset_index(drop=True) for _, part in sessions_once(out_of_fold).groupby("fold")]
     for number in range(permutations):
         random = np.random.default_rng([seed, number])
         rows = pd.concat([_permuted(fold, random) for fold in folds], ignore_index=True)

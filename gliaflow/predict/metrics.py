@@ -249,6 +249,26 @@ def better(name: str, value: Array, other: float) -> Array:
     return value <= other if name in LOWER_IS_BETTER else value >= other
 
 
+def permuted(chance: pd.DataFrame, metric: str, at: float | None = None) -> Array:
+    """Return the values of a score with permuted outcomes, from rows of `score.CHANCE_COLUMNS`."""
+    if not len(chance):
+        return np.array([])
+    same_time = chance["time_days"].isna() if at is None else chance["time_days"] == at
+    values: Array = chance.loc[(chance["metric"] == metric) & same_time, "value"].to_numpy(dtype=float)
+    return values[~np.isnan(values)]
+
+
+def p_value(metric: str, estimate: float, null: Array) -> float:
+    """Return the share of permutations that do as well, counting the outcomes as they are as one.
+
+    >>> p_value("auc", 0.8, np.array([0.5, 0.6, 0.9]))
+    0.5
+    """
+    if not len(null) or np.isnan(estimate):
+        return float("nan")
+    return float((1 + better(metric, null, estimate).sum()) / (1 + len(null)))
+
+
 def as_columns(scores: Mapping[tuple[str, float | None], Array]) -> list[dict[str, object]]:
     """Return the first value of each score as a row."""
     return [{"metric": name, "time_days": at, "value": float(v[0])} for (name, at), v in scores.items()]

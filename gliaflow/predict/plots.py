@@ -14,9 +14,9 @@ from sklearn.metrics import roc_curve
 from gliaflow.evaluate.held_out_figures import COLOURS, save_png
 from gliaflow.images import Array
 from gliaflow.predict.folds import CROSS_VALIDATION, LEAVE_ONE_SITE_OUT
-from gliaflow.predict.metrics import HEADLINE, alive_columns, kind_of
+from gliaflow.predict.metrics import HEADLINE, alive_columns, kind_of, p_value, permuted
 from gliaflow.predict.nested import ALIVE
-from gliaflow.predict.risk_groups import first_repeat, log_rank, log_rank_p, risk_curves, survival_curve
+from gliaflow.predict.risk_groups import LOG_RANK, first_repeat, log_rank, risk_curves, survival_curve
 
 SCHEMES = {CROSS_VALIDATION: "subjects left out", LEAVE_ONE_SITE_OUT: "sites left out"}
 NAMES = {"auc": "AUC", "concordance_ipcw": "concordance (IPCW)"}
@@ -113,7 +113,7 @@ def draw_kaplan_meier(path: Path, out_of_fold: pd.DataFrame, chance: pd.DataFram
         for tick, count in zip(ticks, curve.at_risk(ticks.tolist()), strict=True):
             below.text(tick, -number, str(count), ha="center", va="center", color=colour, fontsize="small")
     statistic = log_rank(rows)
-    p = log_rank_p(statistic, chance)
+    p = p_value(LOG_RANK, statistic, permuted(chance, LOG_RANK))
     judged = "" if np.isnan(p) else f", p {_p(p)}"
     told = "one group only" if np.isnan(statistic) else f"log-rank {statistic:.1f}{judged}"
     axes.set_title(f"risk groups formed out of fold: {told}", fontsize="medium")

@@ -12,6 +12,7 @@ from sksurv.util import Surv
 
 from gliaflow.images import Array
 from gliaflow.predict.folds import CROSS_VALIDATION
+from gliaflow.predict.metrics import p_value, permuted
 
 NAMES = ("low risk", "high risk")
 LOG_RANK = "logrank_chi2"
@@ -46,8 +47,12 @@ def first_repeat(out_of_fold: pd.DataFrame) -> pd.DataFrame:
 
     Sessions of one subject are no independent patients: they would make intervals and p-values too small.
     """
-    chosen = out_of_fold[(out_of_fold["scheme"] == CROSS_VALIDATION) & (out_of_fold["repeat"] == 0)]
-    return chosen.drop_duplicates(["cohort", "subject"]).reset_index(drop=True)
+    return sessions_once(out_of_fold).drop_duplicates(["cohort", "subject"]).reset_index(drop=True)
+
+
+def sessions_once(out_of_fold: pd.DataFrame) -> pd.DataFrame:
+    """Return the first repeat of the cross-validation, in which each session is once."""
+    return out_of_fold[(out_of_fold["scheme"] == CROSS_VALIDATION) & (out_of_fold["repeat"] == 0)]
 
 
 def survival_curve(rows: pd.DataFrame) -> SurvivalCurve:
@@ -72,26 +77,10 @@ def log_rank(rows: pd.DataFrame) -> float:
     return float(compare_survival(outcome, groups)[0])
 
 
-def log_rank_p(statistic: float, chance: pd.DataFrame) -> float:
-    """Return how often permuted outcomes reach a log-rank statistic; NaN without permutations.
-
-    Parameters
-    ----------
-    statistic
-        From `log_rank`.
-    chance
-        Rows with ``metric`` and ``value``, among them those of `LOG_RANK`.
-    """
-    null = chance.loc[chance["metric"] == LOG_RANK, "value"].dropna().to_numpy(dtype=float)
-    if not len(null) or np.isnan(statistic):
-        return float("nan")
-    return float((1 + (null >= statistic).sum()) / (1 + len(null)))
-
-
 def group_table(rows: pd.DataFrame, chance: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a row for each risk group, with the columns of `GROUP_COLUMNS`."""
     statistic = log_rank(rows)
-    p = log_rank_p(statistic, chance)
+    p = p_value(LOG_RANK, statistic, permuted(chance, LOG_RANK))
     return [
         {
             "group": name,

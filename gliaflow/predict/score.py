@@ -13,8 +13,9 @@ from gliaflow.predict.metrics import (
     MEANINGS,
     Scores,
     as_columns,
-    better,
     chance_levels,
+    p_value,
+    permuted,
     score_rows,
 )
 from gliaflow.predict.names import SURVIVAL
@@ -82,7 +83,7 @@ def _scheme_rows(
     drawn = score_repeats(repeats, bootstrap_weights(repeats[0], settings))
     levels = chance_levels(repeats[0])
     for (metric, at), values in found.items():
-        null = _null(chance, metric, at) if scheme == CROSS_VALIDATION else np.array([])
+        null = permuted(chance, metric, at) if scheme == CROSS_VALIDATION else np.array([])
         low, high = np.clip(interval(values[:, 0], drawn[metric, at].mean(axis=0)), *ENDS.get(metric, (0, 1)))
         yield {
             "task": task.name,
@@ -154,17 +155,6 @@ def score_repeats(repeats: list[pd.DataFrame], weights: Array) -> Scores:
     return {key: np.array([one[key] for one in scores]) for key in scores[0]}
 
 
-def p_value(metric: str, estimate: float, null: Array) -> float:
-    """Return the share of permutations that do as well, counting the outcomes as they are as one.
-
-    >>> p_value("auc", 0.8, np.array([0.5, 0.6, 0.9]))
-    0.5
-    """
-    if not len(null) or np.isnan(estimate):
-        return float("nan")
-    return float((1 + better(metric, null, estimate).sum()) / (1 + len(null)))
-
-
 def permuted_scores(table: Table, task: Task, settings: Settings, numbers: range) -> Iterator[dict[str, Any]]:
     """Give the scores of the whole nested cross-validation with outcomes dealt to other subjects.
 
@@ -203,11 +193,3 @@ def permute(table: Table, random: np.random.Generator) -> Table:
         for own, other in zip(alike, alike.iloc[random.permutation(len(alike))], strict=True):
             outcome[own] = table.outcome[other]
     return table.with_outcome(outcome)
-
-
-def _null(chance: pd.DataFrame, metric: str, at: float | None) -> Array:
-    if not len(chance):
-        return np.array([])
-    same_time = chance["time_days"].isna() if at is None else chance["time_days"] == at
-    values: Array = chance.loc[(chance["metric"] == metric) & same_time, "value"].to_numpy(dtype=float)
-    return values[~np.isnan(values)]

@@ -21,7 +21,7 @@ from gliaflow.report.pictures import (
     mask_of,
 )
 from gliaflow.report.planes import bounding_box, cuts, volume
-from gliaflow.report.uncertainty import PREFERRED
+from gliaflow.report.uncertainty import shown_on
 
 LONGEST, PERPENDICULAR = "#F0E442", "#E69F00"
 SHOWN = 3
@@ -82,7 +82,7 @@ def draw_rano(
     names: list[str] = []
     key: Key = []
     for region, lesions in found.items():
-        sequence = next((s for s in PREFERRED[region] if s in images), next(iter(images)))
+        sequence = shown_on(region, images)
         for number, lesion in enumerate(lesions[:SHOWN], start=1):
             rows.append(_row(grid, images[sequence], brain, values, region, lesion, dpi))
             names.append(f"{region} {number}, {sequence}")

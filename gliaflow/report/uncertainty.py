@@ -65,7 +65,7 @@ def draw_uncertainty(
     columns: list[list[Panel]] = []
     names: list[str] = []
     for region in regions:
-        sequence = next((s for s in PREFERRED[region] if s in images), next(iter(images)))
+        sequence = shown_on(region, images)
         scan = Scan(grid, data_of(volume(images[sequence])), brain, planes)
         if sequence not in names:
             columns.append(scan.panels([[], [], []]))
@@ -79,6 +79,11 @@ def draw_uncertainty(
     description = "Uncertainty of each region (0 certain, 100 even odds), in the planes of the largest lesion"
     page = Page(title, description, [view.name for view in VIEWS], names, key)
     draw_page(page, list(zip(*columns, strict=True)), path, dpi)
+
+
+def shown_on(region: str, images: Mapping[str, nib.Nifti1Image]) -> str:
+    """Return the sequence of a session that shows a region best, else its first one."""
+    return next((sequence for sequence in PREFERRED[region] if sequence in images), next(iter(images)))
 
 
 def _unsure(cut: Cut, unsure: Array, inside: Array) -> list[Shape]:

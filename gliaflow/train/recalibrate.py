@@ -127,10 +127,10 @@ def recalibrate_package(package: Path, out: Path, tables: Sequence[Path]) -> lis
 def _kept(files: ModelFiles, section: str) -> dict[str, Any]:
     """Return the networks of a package, and its card with a section about the new temperatures."""
     archive = open_archive(files.path)
-    card = b"".join(archive.blocks(CARD)).decode()
+    card = archive.read(CARD).decode()
     before, _, rest = card.partition("## Limits")
     text = f"{before.partition(HEADING)[0]}{section}## Limits{rest}"
-    checkpoints = {fold: b"".join(archive.blocks(f"fold_{fold}/{FINAL}")) for fold in files.folds}
+    checkpoints = {fold: archive.read(f"fold_{fold}/{FINAL}") for fold in files.folds}
     return {"checkpoints": checkpoints, "card": text}
 
 
