@@ -6,6 +6,8 @@ Images are ``nibabel.Nifti1Image`` in memory, RAS+ on disk, millimetres, gzip wi
 import gzip
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -114,11 +116,18 @@ def write_nifti(path: str | Path, image: nib.Nifti1Image) -> None:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file whole or not at all: beside its place first, then moved."""
+    """Write a file whole or not at all."""
+    with whole_file(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Give a place beside a path to write to; what was written is moved there unless something fails."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_bytes(content)
+        yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

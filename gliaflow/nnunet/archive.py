@@ -1,4 +1,4 @@
-"""Reading names and bytes from a zip or a folder: nothing is unpacked, and what could do harm is refused."""
+"""Reading from a zip or a folder, where nothing is unpacked and what could do harm is refused; and adding."""
 
 import hashlib
 import os
@@ -20,6 +20,9 @@ MAX_BYTES = 4 * 1024**3
 MAX_RATIO = 200
 BLOCK = 1 << 20
 ENCRYPTED = 0x1 | 0x40 | 0x2000
+DATE = (1980, 1, 1, 0, 0, 0)
+READABLE = 0o644 << 16
+UNIX = 3
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 UNREADABLE = (
     zipfile.BadZipFile,
@@ -31,6 +34,14 @@ UNREADABLE = (
     OverflowError,
     NotImplementedError,
 )
+
+
+def add_file(package: zipfile.ZipFile, name: str, content: bytes, *, deflate: bool = True) -> None:
+    """Add a file to a zip that is open for writing; the same content gives the same bytes on any day."""
+    entry = zipfile.ZipInfo(name, DATE)
+    entry.create_system, entry.external_attr = UNIX, READABLE
+    entry.compress_type = zipfile.ZIP_DEFLATED if deflate else zipfile.ZIP_STORED
+    package.writestr(entry, content)
 
 
 class Archive(ABC):

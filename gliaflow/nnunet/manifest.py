@@ -267,6 +267,34 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     return f"{text}\n".encode()
 
 
+def check_values(values: Any, schema: Mapping[str, Any], release: int, where: str, advice: str) -> None:
+    """Check what a package says of itself against a schema.
+
+    Parameters
+    ----------
+    values
+        As JSON has it.
+    schema, release
+        What it has to fit, and the ``format`` that is read.
+    where, advice
+        For the error: the file, and what to do where it does not fit.
+
+    Raises
+    ------
+    ConfigError
+        It is of another format, or does not fit.
+    """
+    if isinstance(values, dict) and values.get("format") != release:
+        raise ConfigError(
+            f"{where}: has the format {values.get('format')!r}, and this release reads {release}; "
+            "use the release of gliaflow that wrote it"
+        )
+    wrong = best_match(Checker(schema).iter_errors(values))
+    if wrong is not None:
+        key = ".".join(map(str, wrong.absolute_path))
+        raise ConfigError(f"{where}{key and f', {key}'}: {wrong.message}; {advice}")
+
+
 def parse_manifest(content: bytes, where: str) -> Manifest:
     """Read and check a manifest.
 
@@ -284,15 +312,7 @@ def parse_manifest(content: bytes, where: str) -> Manifest:
         resources/labels.tsv; or a sequence is optional that is no channel.
     """
     values = read_json(content, where)
-    if values.get("format") != FORMAT:
-        raise ConfigError(
-            f"{where}: has the format {values.get('format')!r}, and this release reads {FORMAT}; "
-            "use the release of gliaflow that wrote it"
-        )
-    wrong = best_match(Checker(SCHEMA).iter_errors(values))
-    if wrong is not None:
-        key = ".".join(map(str, wrong.absolute_path))
-        raise ConfigError(f"{where}{key and f', {key}'}: {wrong.message}; export the model again")
+    check_values(values, SCHEMA, FORMAT, where, "export the model again")
     target = values.get("target", TUMOUR)
     known = label_names(target, len(values["labels"]))
     if values["labels"] != known:

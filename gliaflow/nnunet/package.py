@@ -7,7 +7,6 @@ It holds what nnU-Net's own model folder holds (``plans.json``, ``dataset.json``
 
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -16,6 +15,8 @@ from typing import Any
 
 from gliaflow.errors import ConfigError
 from gliaflow.fetch import sha256_of
+from gliaflow.images import whole_file
+from gliaflow.nnunet.archive import add_file
 from gliaflow.nnunet.layout import DATASET, FINAL, FOLD, PLANS
 from gliaflow.nnunet.manifest import (
     FORMAT,
@@ -35,9 +36,6 @@ __all__ = ["FORMAT", "Manifest", "ModelFiles", "label_names", "open_model", "rea
 CARD = "model_card.md"
 TRAINER = "nnUNetTrainer"
 """The one whose network is that of the plans; stock nnU-Net looks a trainer up by its name."""
-DATE = (1980, 1, 1, 0, 0, 0)
-READABLE = 0o644 << 16
-UNIX = 3
 
 
 def write_package(
@@ -84,14 +82,10 @@ def write_package(
             f"{path}: the folds are {list(checkpoints)}; name at least one, as 0, 1 and on, or all"
         )
     texts = {PLANS: _json(plans), DATASET: _json(dataset), CARD: card.encode()}
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with zipfile.ZipFile(partial, "w") as package:
-            for name, content in _contents(path, manifest, texts, checkpoints, set(plans["configurations"])):
-                _add(package, name, content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, zipfile.ZipFile(partial, "w") as package:
+        for name, content in _contents(path, manifest, texts, checkpoints, set(plans["configurations"])):
+            # weights hardly shrink
+            add_file(package, name, content, deflate=not name.endswith(".pth"))
     return sha256_of(path)
 
 
@@ -125,13 +119,6 @@ def _contents(
         else:
             content = texts[name]
         yield name, content
-
-
-def _add(package: zipfile.ZipFile, name: str, content: bytes) -> None:
-    entry = zipfile.ZipInfo(name, DATE)
-    entry.create_system, entry.external_attr = UNIX, READABLE
-    entry.compress_type = zipfile.ZIP_STORED if name.endswith(".pth") else zipfile.ZIP_DEFLATED
-    package.writestr(entry, content)
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

@@ -7,7 +7,6 @@ nothing in a package is run.
 import hashlib
 import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import skops.io as sio
-from jsonschema.exceptions import best_match
 
-from gliaflow.config.schema import Checker
 from gliaflow.errors import ConfigError
 from gliaflow.fetch import sha256_of
-from gliaflow.nnunet.archive import open_archive
+from gliaflow.images import whole_file
+from gliaflow.nnunet.archive import add_file, open_archive
+from gliaflow.nnunet.manifest import check_values
 from gliaflow.predict.names import ALL_MODELS, CLASSIFICATION, NETWORKS, SURVIVAL
 from gliaflow.predict.predictor import Predictor
 from gliaflow.predict.table import MISSING_WORD, Table
@@ -32,7 +31,6 @@ from gliaflow.sidecar import software_versions
 FORMAT = 1
 MANIFEST, ESTIMATOR, WEIGHTS, CARD = "predictor.json", "estimator.skops", "network.pt", "card.md"
 SOFTWARE = ("scikit-learn", "scikit-survival", "numpy", "scipy")
-DATE = (1980, 1, 1, 0, 0, 0)
 INTENDED_USE = (
     "Research on cohorts like the one it was fitted to. Not for decisions about a patient; no medical device."
 )
@@ -201,13 +199,9 @@ def write_predictor(path: Path, manifest: Mapping[str, Any], predictor: Predicto
     whole = {**manifest, "files": sums}
     _check_manifest(whole, str(path))
     text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False).encode()
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole_file(path) as partial:
         partial.write_bytes(_zip({MANIFEST: text + b"\n", **files}))
         open_predictor(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return sha256_of(path)
 
 
@@ -303,24 +297,12 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
         for name, content in files.items():
-            entry = zipfile.ZipInfo(name, DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            entry.create_system = 3
-            package.writestr(entry, content)
+            add_file(package, name, content)
     return buffer.getvalue()
 
 
 def _check_manifest(values: Any, where: str) -> None:
-    if isinstance(values, dict) and values.get("format") != FORMAT:
-        raise ConfigError(
-            f"{where}: has the format {values.get('format')!r}, and this release reads {FORMAT}; "
-            "use the release of gliaflow that wrote it"
-        )
-    wrong = best_match(Checker(SCHEMA).iter_errors(values))
-    if wrong is not None:
-        key = ".".join(map(str, wrong.absolute_path))
-        raise ConfigError(f"{where}{key and f', {key}'}: {wrong.message}; make the package again")
+    check_values(values, SCHEMA, FORMAT, where, "make the package again")
     if ALL_MODELS[values["model"]] != values["kind"]:
         raise ConfigError(
             f"{where}: {values['model']} is no model for {values['kind']}; make the package again"
