@@ -59,6 +59,20 @@ def read_participants(path: Path, sessions: Iterable[Session]) -> tuple[Particip
     return tuple(_participant(row.values) for row in rows)
 
 
+def patients_data(path: Path) -> list[dict[str, Any]]:
+    """Return what is known of each subject of a table that `read_participants` has checked, by column.
+
+    Raises
+    ------
+    ConfigError
+        It has changed since, and a cell no longer fits.
+    """
+    mistakes = Mistakes()
+    rows = read_sheet(path, "participants", mistakes)
+    mistakes.stop_if_any()
+    return [dict(row.values) for row in rows]
+
+
 def _participant(values: Any) -> Participant:
     numbers = {key: float(values[key]) for key in ("age", "survival_days") if key in values}
     return Participant(**{**values, **numbers})

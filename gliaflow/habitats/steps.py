@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gliaflow.config.participants import patients_data
 from gliaflow.errors import GliaflowError
 from gliaflow.evaluate.session import rounded
 from gliaflow.habitats.features import habitat_columns, habitat_features
@@ -21,7 +22,6 @@ from gliaflow.habitats.search import (
 )
 from gliaflow.habitats.vectors import draw_voxels, read_tumour
 from gliaflow.images import Array, new_image, spacing_of, write_bytes
-from gliaflow.predict.table import PERSON, read_table
 from gliaflow.results import keep_image
 from gliaflow.sidecar import read_json
 from gliaflow.tables import write_table
@@ -48,10 +48,11 @@ def outcomes_of(participants: Path | None) -> dict[tuple[str, str], tuple[bool, 
     """Return event and days from the first scan of each subject whose survival is known."""
     if participants is None:
         return {}
-    table = read_table(participants, [*PERSON, "survival_days", "event"])
-    known = table.dropna(subset=["survival_days", "event"])
-    rows = known[[*PERSON, "survival_days", "event"]].itertuples(index=False)
-    return {(str(c), str(s)): (bool(event), float(days)) for c, s, days, event in rows}
+    return {
+        (row["cohort"], row["subject"]): (bool(row["event"]), float(row["survival_days"]))
+        for row in patients_data(participants)
+        if {"event", "survival_days"} <= row.keys()
+    }
 
 
 def write_fit(

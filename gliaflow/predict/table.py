@@ -11,6 +11,7 @@ import pandas as pd
 from sksurv.util import Surv
 
 from gliaflow.config.mistakes import Mistakes, did_you_mean, listing
+from gliaflow.config.participants import patients_data
 from gliaflow.errors import GliaflowError
 from gliaflow.images import Array
 from gliaflow.predict.leaks import check_names, never_features
@@ -103,30 +104,21 @@ def with_people(sessions: pd.DataFrame, participants: Path | None) -> pd.DataFra
     """Add to each session what the patients' data say of its subject, but for columns that are there."""
     if participants is None:
         return sessions
-    people = read_table(participants, PERSON)
+    people = pd.DataFrame(patients_data(participants))
     added = [column for column in people if column in PERSON or column not in sessions]
     return sessions.merge(people[added], on=PERSON, how="left", validate="many_to_one")
 
 
 def read_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
-    """Read a TSV as sheets are read: blank cells are missing, blank rows nothing; identifiers stay text."""
-    cells = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    cells.columns = cells.columns.str.strip()
-    cells = cells.apply(lambda column: column.str.strip())
-    cells = cells.where(cells != "").dropna(how="all")
-    table = cells.reset_index(drop=True).apply(lambda c: c if c.name in (*KEYS, "site") else _typed(c))
+    """Read a TSV that the workflow wrote, whose empty cells are missing; identifiers stay text."""
+    text = dict.fromkeys((*KEYS, "site"), str)
+    table = pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False, na_values=[""])
     if lacking := [column for column in needed if column not in table]:
         raise GliaflowError(f"{path}: lacks the column {listing(lacking, 'and')}")
     infinite = [str(c) for c in table.select_dtypes("number") if np.isinf(table[c]).any()]
     if infinite:
         raise GliaflowError(f"{path}: {listing(infinite, 'and')} is infinite in a row; leave the cell empty")
     return table
-
-
-def _typed(column: pd.Series) -> pd.Series:
-    """Return a column of text as numbers, if that is what all of it is."""
-    numbers = pd.to_numeric(column, errors="coerce")
-    return numbers if numbers.notna().equals(column.notna()) else column
 
 
 def choose_sessions(sessions: pd.DataFrame, task: Task) -> pd.DataFrame:
