@@ -82,10 +82,7 @@ rule predict_score_classes:
         "../scripts/predict_score.py"
 
 
-rule predict_score_survival:
-    input:
-        out_of_fold=f"{PREDICTED}/out_of_fold.tsv",
-        chance=chance_batches,
+use rule predict_score_classes as predict_score_survival with:
     output:
         tables=[f"{PREDICTED}/{name}.tsv" for name in ("scores", "chance", "groups")],
         dictionaries=[f"{PREDICTED}/{name}.json" for name in ("scores", "chance", "groups")],
@@ -96,18 +93,6 @@ rule predict_score_survival:
         "benchmarks/predict_score_survival/{task}.tsv"
     wildcard_constraints:
         task=task_names(SURVIVAL),
-    conda:
-        "../envs/predict.yaml"
-    resources:
-        mem_mb=memory(2000),
-        runtime=30,
-    params:
-        name="predict {task}",
-        task=task_entry,
-        settings=predictor_settings(),
-        dpi=config["report"]["dpi"],
-    script:
-        "../scripts/predict_score.py"
 
 
 rule predict_train:

@@ -21,6 +21,7 @@ from gliaflow.features.location import AtlasMaps, hemisphere, location_features,
 from gliaflow.features.rano import measure_lesions, rano_features
 from gliaflow.features.shape import shape_features
 from gliaflow.features.texture import TEXTURE_MEANINGS, cooccurrence, texture_features
+from gliaflow.fuse.volumes import region_volumes
 from gliaflow.images import Array
 from gliaflow.labels import REGIONS, SEQUENCES, label_table, meaning, region_mask
 from gliaflow.masks import boxes_round
@@ -110,12 +111,7 @@ def volumes(own: Segmented) -> Row:
     (2.0, None, None)
     """
     voxel_ml = float(np.prod(own.spacing)) / 1000
-    row: Row = {
-        f"{region.lower()}_volume_ml": float(region_mask(own.labels, region).sum()) * voxel_ml
-        if region in own.regions
-        else None
-        for region in REGIONS
-    }
+    row: Row = dict(region_volumes(own.labels, voxel_ml, own.regions))
     known = meaning(own.regions)
     for label in label_table():
         count = int((own.labels == label.value).sum())
