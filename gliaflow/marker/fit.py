@@ -25,9 +25,8 @@ from gliaflow.marker.classifier import (
 from gliaflow.marker.networks import FrozenLocal
 from gliaflow.marker.settings import Networks
 from gliaflow.nnunet.weights import NOT_READABLE
-from gliaflow.predict.folds import check_apart, grouped_folds
 from gliaflow.predict.names import CLASSIFICATION, IMAGES
-from gliaflow.predict.predictor import EDGE, Predictor, calibrate
+from gliaflow.predict.predictor import EDGE, Predictor, calibrate, inner_splits
 from gliaflow.predict.table import Table
 from gliaflow.predict.tasks import Settings
 
@@ -51,9 +50,7 @@ def fit_classifier(table: Table, model: str, settings: Settings, networks: Netwo
         See there; the seed is that of ``settings``.
     """
     view = View(networks.sequences, networks.voxels, networks.spacing_mm)
-    splits = grouped_folds(table.strata, table.groups, settings.inner_folds, settings.seed)
-    check_apart(table.groups, splits)
-    rows, held = splits[0]
+    rows, held = inner_splits(table, settings)[0]
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         network = build(model, view)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from gliaflow.predict.names import NETWORKS
 from gliaflow.predict.tasks import Settings
 
 
@@ -37,12 +36,3 @@ def networks_of(values: Mapping[str, Any]) -> Networks:
 def repeated(settings: Settings, networks: Networks) -> Settings:
     """Return the settings of predictors with the number of repeats of networks, which cost more."""
     return replace(settings, repeats=networks.repeats)
-
-
-def is_network(model: str | None) -> bool:
-    """Say whether a model of a task looks at images.
-
-    >>> is_network("densenet3d_crop"), is_network("logistic"), is_network(None)
-    (True, False, False)
-    """
-    return model in NETWORKS

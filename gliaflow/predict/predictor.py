@@ -83,9 +83,7 @@ def fit_predictor(table: Table, model: str, settings: Settings) -> Predictor:
         See `Settings`.
     """
     kind, recipe = MODEL_KINDS[model], MODELS[model]
-    folds = max(2, min(settings.inner_folds, rarest(table)))
-    splits = grouped_folds(table.strata, table.groups, folds, settings.seed)
-    check_apart(table.groups, splits)
+    splits = inner_splits(table, settings)
     steps = preprocessing(table.numeric, table.categorical, kind, settings.select)
     pipeline = Pipeline([*steps, ("model", recipe.make(settings.seed))])
     grid = {f"model__{key}": values for key, values in recipe.grid.items()}
@@ -109,10 +107,13 @@ def fit_predictor(table: Table, model: str, settings: Settings) -> Predictor:
     return Predictor(kind, best, 1.0, 0.0, cut, chosen)
 
 
-def rarest(table: Table) -> int:
-    """Return how many subjects are of the rarer class, or of those with and without an event."""
+def inner_splits(table: Table, settings: Settings) -> list[tuple[Array, Array]]:
+    """Return the folds within training rows: `inner_folds`, or as many as there are of the rarer stratum."""
     by_subject = pd.Series(table.strata).groupby(table.groups).max().astype(int)
-    return int(np.bincount(by_subject, minlength=2).min())
+    folds = max(2, min(settings.inner_folds, int(np.bincount(by_subject, minlength=2).min())))
+    splits = grouped_folds(table.strata, table.groups, folds, settings.seed)
+    check_apart(table.groups, splits)
+    return splits
 
 
 def calibrate(log_odds: Array, outcome: Array) -> tuple[float, float]:

@@ -36,12 +36,7 @@ def is_evaluated(entry):
 
 def of_evaluated(pattern):
     """Input function: the pattern's file for every session of the cohort that is evaluated."""
-
-    def inputs(wildcards):
-        chosen = [e for e in SESSIONS.values() if e.cohort == wildcards.cohort and is_evaluated(e)]
-        return [pattern.format(cohort=e.cohort, subject=e.subject, session=e.session) for e in chosen]
-
-    return inputs
+    return of_cohort(pattern, lambda: filter(is_evaluated, SESSIONS.values()))
 
 
 @cache

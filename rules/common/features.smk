@@ -65,9 +65,4 @@ def feature_settings(*keys):
 
 def of_segmented(pattern):
     """Input function: the pattern's file for every session of the cohort that is segmented."""
-
-    def inputs(wildcards):
-        chosen = [e for e in SESSIONS.values() if e.cohort == wildcards.cohort and sources_of(e)]
-        return [pattern.format(cohort=e.cohort, subject=e.subject, session=e.session) for e in chosen]
-
-    return inputs
+    return of_cohort(pattern, lambda: filter(sources_of, SESSIONS.values()))

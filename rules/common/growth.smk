@@ -147,12 +147,7 @@ def growth_outputs(wildcards=None):
     first, later = growth_sessions(), follow_ups()
     pairs = [(first, [INVASION[0], *STANDARD_PLANS, MODEL_PLAN, qc("growth.png")])]
     pairs += [(later, [*RANKING, CURVES, qc("followup.png")])]
-    made = [
-        path.format(cohort=e.cohort, subject=e.subject, session=e.session)
-        for entries, paths in pairs
-        for e in entries
-        for path in paths
-    ]
+    made = [file_of(path, entry) for entries, paths in pairs for entry in entries for path in paths]
     cohorts = sorted({entry.cohort for entry in later})
     return made + [path.format(cohort=cohort) for cohort in cohorts for path in COVERAGE_OF_COHORT]
 
@@ -169,12 +164,7 @@ def experiment_outputs(wildcards):
 
 def of_follow_ups(pattern, chosen=follow_ups):
     """Input function: the pattern's file for the chosen sessions of a cohort."""
-
-    def inputs(wildcards):
-        entries = [entry for entry in chosen() if entry.cohort == wildcards.cohort]
-        return [pattern.format(cohort=e.cohort, subject=e.subject, session=e.session) for e in entries]
-
-    return inputs
+    return of_cohort(pattern, chosen)
 
 
 def gives_density():

@@ -25,8 +25,7 @@ def habitat_maps(wildcards):
 def lacking_maps(entry):
     """The maps that a session has not, and the region where its segmentation does not determine it."""
     lacking = [name for name in HABITATS["maps"] if name not in entry.expected]
-    names = dict(cohort=entry.cohort, subject=entry.subject, session=entry.session)
-    others = [e for e in HABITATS["further"] if not find_path(e["path"].format(**names)).exists()]
+    others = [e for e in HABITATS["further"] if not find_path(file_of(e["path"], entry)).exists()]
     found = {region for source in sources_of(entry) for region in source.regions}
     return [*lacking, *(e["name"] for e in others)] + [
         f"region {region}" for region in [HABITATS["region"]] if region not in found
@@ -50,10 +49,7 @@ def fitted_sessions():
 
 
 def habitat_samples(wildcards):
-    return [
-        HABITAT_SAMPLE.format(cohort=e.cohort, subject=e.subject, session=e.session)
-        for e in fitted_sessions()
-    ]
+    return [file_of(HABITAT_SAMPLE, entry) for entry in fitted_sessions()]
 
 
 def habitat_subjects(wildcards):
@@ -73,12 +69,7 @@ def habitat_model(wildcards):
 
 def of_habitats(pattern):
     """Input function: the pattern's file for every session of the cohort that has habitats."""
-
-    def inputs(wildcards):
-        chosen = [e for e in habitat_sessions() if e.cohort == wildcards.cohort]
-        return [pattern.format(cohort=e.cohort, subject=e.subject, session=e.session) for e in chosen]
-
-    return inputs
+    return of_cohort(pattern, habitat_sessions)
 
 
 def habitat_settings(*keys):
@@ -112,9 +103,7 @@ def habitats_outputs(wildcards=None):
     """Every file of `snakemake habitats`."""
     refuse_few_habitats()
     of_sessions = [
-        path.format(cohort=e.cohort, subject=e.subject, session=e.session)
-        for e in habitat_sessions()
-        for path in (HABITAT_LABELS, qc("habitats.png"))
+        file_of(path, entry) for entry in habitat_sessions() for path in (HABITAT_LABELS, qc("habitats.png"))
     ]
     return of_sessions + [COHORT_HABITATS.format(cohort=cohort) for cohort in habitat_cohorts()]
 

@@ -29,9 +29,7 @@ def seen_entries(wildcards):
 
 
 def seen_images(wildcards):
-    return [
-        SEEN.format(cohort=e.cohort, subject=e.subject, session=e.session) for e in seen_entries(wildcards)
-    ]
+    return [file_of(SEEN, entry) for entry in seen_entries(wildcards)]
 
 
 def seen_sessions(wildcards):

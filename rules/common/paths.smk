@@ -44,6 +44,20 @@ def fill(pattern, wildcards, **changes):
     return pattern.format(**{**dict(wildcards.items()), **changes})
 
 
+def file_of(pattern, entry, **others):
+    """A path pattern with the names of a session of the sheets, and of others."""
+    return pattern.format(cohort=entry.cohort, subject=entry.subject, session=entry.session, **others)
+
+
+def of_cohort(pattern, sessions):
+    """Input function: the pattern's file for those sessions that are of the job's cohort; a function gives them."""
+
+    def inputs(wildcards):
+        return [file_of(pattern, entry) for entry in sessions() if entry.cohort == wildcards.cohort]
+
+    return inputs
+
+
 def of_sequences(pattern):
     """Input function: the pattern's file for every sequence of the job's session."""
 

@@ -7,7 +7,6 @@ def deformable(entry):
 
 def session_outputs(entry):
     """Every file that a finished session has."""
-    wildcards = dict(cohort=entry.cohort, subject=entry.subject, session=entry.session)
     per_sequence = [
         anat("{sequence}.nii.gz", space="ref"),
         anat("mask.nii.gz", space="{sequence}", desc="brain"),
@@ -27,10 +26,8 @@ def session_outputs(entry):
     per_session += rater_outputs(entry)
     if deformable(entry):
         per_session.append(FIELD)
-    return [pattern.format(**wildcards) for pattern in per_session] + [
-        pattern.format(**wildcards, sequence=sequence)
-        for pattern in per_sequence
-        for sequence in entry.expected
+    return [file_of(pattern, entry) for pattern in per_session] + [
+        file_of(pattern, entry, sequence=sequence) for pattern in per_sequence for sequence in entry.expected
     ]
 
 
