@@ -1,8 +1,34 @@
+rule marker_graph:
+    input:
+        brain=ATLAS_MASK,
+        regions=network_file("regions"),
+        connections=network_file("connections"),
+    output:
+        graph=ATLAS_GRAPH_FILE,
+        regions=ATLAS_REGIONS,
+        sidecar=sidecar(ATLAS_REGIONS),
+    log:
+        "logs/marker_graph/atlas.log",
+    benchmark:
+        "benchmarks/marker_graph/atlas.tsv"
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(2000),
+        runtime=10,
+    params:
+        space=ATLAS,
+    script:
+        "../scripts/marker_graph.py"
+
+
 rule marker_data:
     input:
         images=of_sequences(NORMALISED),
         labels=LABELS_ATLAS,
         brain=BRAIN_ATLAS,
+        graph=seen_graph,
+        pathology=seen_pathology,
     output:
         temp(SEEN),
     log:

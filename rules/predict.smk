@@ -82,6 +82,19 @@ rule predict_score_classes:
         "../scripts/predict_score.py"
 
 
+use rule predict_score_classes as predict_score_subtypes with:
+    output:
+        tables=[f"{PREDICTED}/{name}.tsv" for name in ("scores", "chance")],
+        dictionaries=[f"{PREDICTED}/{name}.json" for name in ("scores", "chance")],
+        pictures=[task_picture(name, name) for name in PICTURES[SUBTYPE]],
+    log:
+        "logs/predict_score_subtypes/{task}.log",
+    benchmark:
+        "benchmarks/predict_score_subtypes/{task}.tsv"
+    wildcard_constraints:
+        task=task_names(SUBTYPE),
+
+
 use rule predict_score_classes as predict_score_survival with:
     output:
         tables=[f"{PREDICTED}/{name}.tsv" for name in ("scores", "chance", "groups")],

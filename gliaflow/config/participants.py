@@ -22,6 +22,7 @@ class Participant:
     resection: str | None = None
     idh: str | None = None
     mgmt: str | None = None
+    diagnosis: str | None = None
     survival_days: float | None = None
     event: int | None = None
 

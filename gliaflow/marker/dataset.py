@@ -2,16 +2,16 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from scipy.ndimage import affine_transform, gaussian_filter
 
 from gliaflow.errors import GliaflowError, ImageError
 from gliaflow.images import Array, data_of, read_image, same_grid, spacing_of, write_bytes
 from gliaflow.labels import SEQUENCES, region_mask
+from gliaflow.marker.boxes import crop
+from gliaflow.marker.graph import SeenGraph, read_graph, see_graph
 
 FINER = 2
 MM3_PER_ML = 1000.0
@@ -35,6 +35,10 @@ class Seen:
         Volume of the tumour, 0 where none was found; the cube is then around the middle of the brain.
     spacing_mm
         Voxel size of the cube.
+    graph
+        What the regions of the atlas and the paths between them show, where a network looks at them.
+    patches
+        float32, shape (patches, features): of the subject's pathology; none where there is none.
     """
 
     volume: Array
@@ -43,46 +47,8 @@ class Seen:
     mean: Array
     tumour_ml: float
     spacing_mm: float
-
-
-def crop(
-    image: Array,
-    spacing: npt.ArrayLike,
-    centre: npt.ArrayLike,
-    shape: tuple[int, int, int],
-    to_spacing: npt.ArrayLike,
-) -> Array:
-    """Cut a box out of an image and resample it, trilinear; smoothed first where it becomes coarser.
-
-    Parameters
-    ----------
-    image
-        Shape (x, y, z).
-    spacing, to_spacing
-        Voxel sizes in mm, before and after.
-    centre
-        Voxel of the image, fractions allowed, that the middle of the box lies at.
-    shape
-        Of the box, in voxels after.
-
-    Returns
-    -------
-    ndarray
-        float32 of that shape, 0 beyond the image.
-
-    Examples
-    --------
-    >>> image = np.zeros((9, 9, 9)); image[4, 4, 4] = 1
-    >>> crop(image, (1, 1, 1), (4, 4, 4), (3, 3, 3), (1, 1, 1))[1].tolist()
-    [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
-    """
-    ratio = np.asarray(to_spacing, dtype=float) / np.asarray(spacing, dtype=float)
-    smooth = gaussian_filter(np.asarray(image, dtype=np.float32), np.maximum(0, (ratio - 1) / 2))
-    offset = np.asarray(centre, dtype=float) - ratio * (np.array(shape) - 1) / 2
-    box: Array = affine_transform(
-        smooth, np.diag(ratio), offset, output_shape=shape, order=1, output=np.float32
-    )
-    return box
+    graph: SeenGraph | None = None
+    patches: Array = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
 
 def see(
@@ -139,9 +105,25 @@ def see(
 
 
 def see_session(
-    images: Mapping[str, Path], labels: Path, brain: Path, *, voxels: int, spacing_mm: float
+    images: Mapping[str, Path],
+    labels: Path,
+    brain: Path,
+    *,
+    voxels: int,
+    spacing_mm: float,
+    graph: Path | None = None,
+    patches: Array | None = None,
 ) -> Seen:
     """Read the images of a session and return what networks see of it.
+
+    Parameters
+    ----------
+    images, labels, brain
+        Files in the space of the atlas.
+    voxels, spacing_mm, patches
+        As for `see` and `Seen`.
+    graph
+        From `gliaflow.marker.graph.write_graph`, where a network looks at it.
 
     Raises
     ------
@@ -154,20 +136,24 @@ def see_session(
     for name, image in {**found, "brain mask": mask}.items():
         if not same_grid(image, grid):
             raise ImageError(f"{name}: lies on another grid than the label map; make both again")
-    return see(
-        {sequence: data_of(image) for sequence, image in found.items()},
-        data_of(grid, np.uint8),
-        data_of(mask) > 0,
-        spacing_of(grid),
-        voxels=voxels,
-        spacing_mm=spacing_mm,
+    data = {sequence: data_of(image) for sequence, image in found.items()}
+    spacing = spacing_of(grid)
+    seen = see(
+        data, data_of(grid, np.uint8), data_of(mask) > 0, spacing, voxels=voxels, spacing_mm=spacing_mm
     )
+    if graph is not None:
+        seen = replace(seen, graph=see_graph(data, SEQUENCES, spacing, read_graph(graph)))
+    return seen if patches is None else replace(seen, patches=patches)
 
 
 def write_seen(path: Path, seen: Seen) -> None:
     """Write what networks see as ``.npz``, intensities in half precision; whole or not at all."""
     half = {name: getattr(seen, name).astype(np.float16) for name in ("volume", "slice")}
-    rest = {name: np.asarray(getattr(seen, name)) for name in ("present", "mean", "tumour_ml", "spacing_mm")}
+    kept = ("present", "mean", "tumour_ml", "spacing_mm", "patches")
+    rest = {name: np.asarray(getattr(seen, name)) for name in kept}
+    if seen.graph is not None:
+        half |= {name: getattr(seen.graph, name).astype(np.float16) for name in ("nodes", "edges")}
+        rest |= {name: np.asarray(getattr(seen.graph, name)) for name in ("pairs", "digest")}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **half, **rest)
     write_bytes(path, buffer.getvalue())
@@ -183,6 +169,10 @@ def read_seen(path: Path) -> Seen:
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
+            graph = None
+            if "nodes" in stored:
+                nodes, edges = (stored[name].astype(np.float32) for name in ("nodes", "edges"))
+                graph = SeenGraph(nodes, edges, stored["pairs"], str(stored["digest"]))
             return Seen(
                 volume=stored["volume"].astype(np.float32),
                 slice=stored["slice"].astype(np.float32),
@@ -190,6 +180,8 @@ def read_seen(path: Path) -> Seen:
                 mean=stored["mean"],
                 tumour_ml=float(stored["tumour_ml"]),
                 spacing_mm=float(stored["spacing_mm"]),
+                graph=graph,
+                patches=stored["patches"],
             )
     except (OSError, KeyError, ValueError) as error:
         raise GliaflowError(f"{path}: is not what marker_data writes ({error}); remove it") from error

@@ -1,32 +1,35 @@
 """Training of a network on rows with known outcomes, part of which stop it and calibrate it."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from scipy.special import logit
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from gliaflow.errors import ConfigError, GliaflowError
 from gliaflow.images import Array
+from gliaflow.marker.base import GRAPH, Network
 from gliaflow.marker.classifier import (
     ImageClassifier,
     Inputs,
     View,
     best_device,
     build,
+    call,
+    design_of,
     log_odds,
+    probabilities,
     read_inputs,
     same_arithmetic,
 )
 from gliaflow.marker.networks import FrozenLocal
 from gliaflow.marker.settings import Networks
 from gliaflow.nnunet.weights import NOT_READABLE
-from gliaflow.predict.names import CLASSIFICATION, IMAGES
-from gliaflow.predict.predictor import EDGE, Predictor, calibrate, inner_splits
+from gliaflow.predict.names import IMAGES
+from gliaflow.predict.predictor import Predictor, calibrated, inner_splits
 from gliaflow.predict.table import Table
 from gliaflow.predict.tasks import Settings
 
@@ -51,21 +54,20 @@ def fit_classifier(table: Table, model: str, settings: Settings, networks: Netwo
     """
     view = View(networks.sequences, networks.voxels, networks.spacing_mm)
     rows, held = inner_splits(table, settings)[0]
+    inputs = read_inputs(table.features[IMAGES], view, model)
+    design = design_of(view, inputs, len(table.classes) or 1)
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
-        network = build(model, view)
+        network = build(model, design)
         if networks.frozen_weights and isinstance(network, FrozenLocal):
             load_frozen(network, Path(networks.frozen_weights))
-        inputs = read_inputs(table.features[IMAGES], view, network)
-        target = torch.from_numpy(table.outcome.astype(np.float32))
+        target = torch.from_numpy(table.strata)
         with same_arithmetic():
             epoch = _train(network, inputs, target, (rows, held), networks)
-    edge = float(logit(1 - EDGE))
-    inner = np.clip(log_odds(network, _some(inputs, held)), -edge, edge)
-    slope, intercept = calibrate(inner, table.outcome[held])
-    pipeline: Any = ImageClassifier(model, view, network)
+    inner = probabilities(log_odds(network, inputs.some(held)))
+    pipeline: Any = ImageClassifier(model, view, design, inputs.graph, network)
     chosen = {"epoch": epoch, "epochs": networks.epochs}
-    return Predictor(CLASSIFICATION, pipeline, slope, intercept, float(table.outcome.mean()), chosen)
+    return calibrated(table, pipeline, inner, table.outcome[held], chosen)
 
 
 def load_frozen(network: FrozenLocal, path: Path) -> None:
@@ -88,12 +90,16 @@ def load_frozen(network: FrozenLocal, path: Path) -> None:
 
 
 def _train(
-    network: nn.Module, inputs: Inputs, target: Tensor, split: tuple[Array, Array], networks: Networks
+    network: Network, inputs: Inputs, target: Tensor, split: tuple[Array, Array], networks: Networks
 ) -> int:
     """Train, leave the network in its best epoch, and return which that was, from 1."""
     rows, held = split
     device = best_device()
     network.to(device)
+    if inputs.graph:
+        network.get_buffer("pairs").copy_(inputs.pairs)
+    fitted = inputs.some(rows)
+    network.prepare(fitted.images, fitted.present, fitted.patches)
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learned, networks.learning_rate, weight_decay=1e-4)
     batches = -(-len(rows) // networks.batch_size)
@@ -104,16 +110,13 @@ def _train(
     for epoch in range(1, networks.epochs + 1):
         network.train()
         for batch in torch.from_numpy(rows)[torch.randperm(len(rows))].split(networks.batch_size):
-            images, present = augment(inputs.images[batch], inputs.present[batch], networks.sequence_dropout)
-            loss = binary_cross_entropy_with_logits(
-                network(images.to(device), present.to(device)), target[batch].to(device)
-            )
+            varied = vary(inputs.some(batch), networks.sequence_dropout, flip=network.takes != GRAPH)
+            loss = loss_of(call(network, varied), target[batch].to(device))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             steps.step()
-        found = torch.from_numpy(log_odds(network, _some(inputs, held)))
-        value = float(binary_cross_entropy_with_logits(found, target[held].double()))
+        value = float(loss_of(torch.from_numpy(log_odds(network, inputs.some(held))), target[held]))
         logging.info("epoch %d: loss %.4f of those held out", epoch, value)
         if value < best[0]:
             best = value, epoch
@@ -124,7 +127,24 @@ def _train(
     return best[1]
 
 
-def augment(images: Tensor, present: Tensor, dropout: float) -> tuple[Tensor, Tensor]:
+def loss_of(found: Tensor, target: Tensor) -> Tensor:
+    """Return the cross-entropy of log odds (n,) or logits (n, classes) with the numbers of classes (n,)."""
+    if found.ndim == 1:
+        return binary_cross_entropy_with_logits(found, target.to(found.dtype))
+    return cross_entropy(found, target)
+
+
+def vary(inputs: Inputs, dropout: float, *, flip: bool) -> Inputs:
+    """Vary a batch by `augment`, and leave out the pathology of some subjects."""
+    images, present = augment(inputs.images.float(), inputs.present, dropout, flip=flip)
+    patches = inputs.patches
+    if patches.numel():
+        left_out = torch.rand(len(patches)) < dropout
+        patches = torch.where(left_out[:, None, None], torch.nan, patches)
+    return replace(inputs, images=images, present=present, patches=patches)
+
+
+def augment(images: Tensor, present: Tensor, dropout: float, *, flip: bool = True) -> tuple[Tensor, Tensor]:
     """Vary a batch: mirrored left to right, contrast and brightness of each sequence, sequences left out.
 
     Parameters
@@ -133,6 +153,8 @@ def augment(images: Tensor, present: Tensor, dropout: float) -> tuple[Tensor, Te
         Shapes (b, sequences, x, ...) and (b, sequences).
     dropout
         Probability that a sequence is left out; one that is there always stays.
+    flip
+        Whether axis 2 is left and right, and half of the batch is mirrored.
 
     Returns
     -------
@@ -140,15 +162,12 @@ def augment(images: Tensor, present: Tensor, dropout: float) -> tuple[Tensor, Te
         The same, varied by torch's random numbers; voxels of 0, beyond the brain, stay 0.
     """
     shape = (*present.shape, *[1] * (images.ndim - 2))
-    mirrored = (torch.rand(len(images)) < FLIPPED).view(-1, *[1] * (images.ndim - 1))
-    images = torch.where(mirrored, images.flip(2), images)
+    if flip:
+        mirrored = (torch.rand(len(images)) < FLIPPED).view(-1, *[1] * (images.ndim - 1))
+        images = torch.where(mirrored, images.flip(2), images)
     contrast, brightness = (INTENSITY * torch.randn(2, *present.shape)).unbind()
     varied = images * (1 + contrast.view(shape)) + brightness.view(shape)
     # of the sequences that are there, the one with the highest draw stays
     draw = torch.rand(present.shape) * present
     stays = (present > 0) & ((draw >= dropout) | (draw == draw.amax(dim=1, keepdim=True)))
     return varied * (images != 0) * stays.view(shape), stays.float()
-
-
-def _some(inputs: Inputs, rows: Array) -> Inputs:
-    return Inputs(inputs.images[rows], inputs.present[rows])

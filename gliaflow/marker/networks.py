@@ -1,10 +1,11 @@
 """The networks: each takes what is seen of sessions, missing sequences zero and masked, and gives log odds.
 
-A new one is a class here and a line in `NETWORKS`, and a name in `gliaflow.predict.names`. All normalise by
-groups of channels, never over a batch: batches are small, and a missing sequence must not change the others.
+Of several classes they give logits, one for each. A new one is a class, a line in `NETWORKS`, and a name in
+`gliaflow.predict.names`. All normalise by groups of channels, never over a batch: batches are small, and a
+missing sequence must not change the others.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from monai.networks.nets.densenet import DenseNet
@@ -12,8 +13,10 @@ from monai.networks.nets.efficientnet import EfficientNet
 from monai.networks.nets.resnet import resnet10
 from torch import Tensor, nn
 
-GROUPS = ("group", {"num_groups": 8})
-VOLUME, SLICE = "volume", "slice"
+from gliaflow.marker.attention_fusion import AttentionFusion
+from gliaflow.marker.base import GROUPS, SLICE, SMALL_DENSENET, Design, Network, as_odds, with_presence
+from gliaflow.marker.graph_network import AtlasGraphNetwork
+
 FEATURES = 512
 B0 = [
     "r1_k3_s11_e1_i32_o16_se0.25",
@@ -27,7 +30,7 @@ B0 = [
 """The blocks of EfficientNet-B0 (Tan and Le 2019), as MONAI writes them."""
 
 
-class MedianSlice(nn.Module):
+class MedianSlice(Network):
     """Two convolutions and three dense layers on the slice that halves the tumour (BrainLes 2021, S18).
 
     Unlike in the paper the slice is chosen by the tumour, the output is one logit without ReLU, and any
@@ -36,8 +39,9 @@ class MedianSlice(nn.Module):
 
     takes = SLICE
 
-    def __init__(self, sequences: int, voxels: int) -> None:
+    def __init__(self, design: Design) -> None:
         super().__init__()
+        sequences = design.sequences
         self.layers = nn.Sequential(
             nn.Conv2d(sequences, 6, 5),
             nn.ReLU(),
@@ -62,18 +66,19 @@ class MedianSlice(nn.Module):
         return found[:, 0]
 
 
-class EfficientNet3dLate(nn.Module):
+class EfficientNet3dLate(Network):
     """A 3-D EfficientNet-B0 for each sequence, whose log odds are averaged by learned weights (S20, S29).
 
     The weights of the sequences that are there add up to 1, whichever these are.
     """
 
-    takes = VOLUME
-
-    def __init__(self, sequences: int, voxels: int) -> None:
+    def __init__(self, design: Design) -> None:
         super().__init__()
+        sequences = design.sequences
         self.branches = nn.ModuleList(
-            EfficientNet(B0, spatial_dims=3, in_channels=1, num_classes=1, image_size=voxels, norm=GROUPS)
+            EfficientNet(
+                B0, spatial_dims=3, in_channels=1, num_classes=1, image_size=design.voxels, norm=GROUPS
+            )
             for _ in range(sequences)
         )
         for branch in self.branches:
@@ -88,35 +93,28 @@ class EfficientNet3dLate(nn.Module):
         return (torch.stack(found, dim=1) * share).sum(dim=1)
 
 
-class DenseNet3dCrop(nn.Module):
+class DenseNet3dCrop(Network):
     """A 3-D DenseNet on the cube around the tumour, all sequences as channels.
 
-    Three dense blocks of growth 16, a tenth of a DenseNet-121, for cohorts of a few hundred. A constant
-    channel for each sequence says whether it is there.
+    A constant channel for each sequence says whether it is there.
     """
 
-    takes = VOLUME
-
-    def __init__(self, sequences: int, voxels: int) -> None:
+    def __init__(self, design: Design) -> None:
         super().__init__()
+        sequences = design.sequences
         self.network = DenseNet(
             spatial_dims=3,
             in_channels=2 * sequences,
-            out_channels=1,
-            init_features=32,
-            growth_rate=16,
-            block_config=(4, 8, 8),
-            norm=GROUPS,
+            out_channels=design.outputs,
+            **SMALL_DENSENET,
         )
 
     def forward(self, images: Tensor, present: Tensor) -> Tensor:
-        """Return log odds (b,) of cubes (b, sequences, x, y, z) and presence (b, sequences)."""
-        there = present[:, :, None, None, None].expand_as(images)
-        found: Tensor = self.network(torch.cat([images, there], dim=1))
-        return found[:, 0]
+        """Return log odds (b,) or logits (b, classes) of cubes (b, sequences, x, y, z) and presence."""
+        return as_odds(self.network(with_presence(images, present)))
 
 
-class FrozenLocal(nn.Module):
+class FrozenLocal(Network):
     """Features that are not trained, fused by a locally connected layer (S25).
 
     Feature i of the fused vector is ``sum_j f_ij w_ij + b_i`` over the sequences j that are there, scaled to
@@ -124,10 +122,9 @@ class FrozenLocal(nn.Module):
     network for video, C3D, is not to be had), whose weights are those of `load_frozen` or stay as drawn.
     """
 
-    takes = VOLUME
-
-    def __init__(self, sequences: int, voxels: int) -> None:
+    def __init__(self, design: Design) -> None:
         super().__init__()
+        sequences = design.sequences
         self.frozen = resnet10(
             spatial_dims=3, n_input_channels=1, conv1_t_stride=2, feed_forward=False, bias_downsample=False
         )
@@ -158,10 +155,12 @@ class FrozenLocal(nn.Module):
         return found[:, 0]
 
 
-NETWORKS: Mapping[str, Callable[[int, int], nn.Module]] = {
+NETWORKS: Mapping[str, type[Network]] = {
     "median_slice": MedianSlice,
     "efficientnet3d_late": EfficientNet3dLate,
     "densenet3d_crop": DenseNet3dCrop,
     "frozen_local": FrozenLocal,
+    "atlas_graph": AtlasGraphNetwork,
+    "attention_fusion": AttentionFusion,
 }
-"""By the names of `gliaflow.predict.names.NETWORKS`: made for a number of sequences and of voxels an edge."""
+"""By the names of `gliaflow.predict.names.NETWORKS`."""

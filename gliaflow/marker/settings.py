@@ -20,6 +20,9 @@ class Networks:
     sequence_dropout: float = 0.1
     repeats: int = 3
     frozen_weights: str | None = None
+    regions: str | None = None
+    connections: str | None = None
+    pathology: str | None = None
 
 
 def networks_of(values: Mapping[str, Any]) -> Networks:

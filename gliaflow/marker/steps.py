@@ -16,18 +16,19 @@ from gliaflow.marker.classifier import read_checkpoint, write_checkpoint
 from gliaflow.marker.fit import fit_classifier
 from gliaflow.marker.names import WHOLE, split_name
 from gliaflow.marker.settings import Networks
-from gliaflow.marker.table import image_sessions, image_table, only_numbers, summary
+from gliaflow.marker.table import PATCHES, image_sessions, image_table, only_numbers, summary
 from gliaflow.predict.apply import PREDICTION_COLUMNS, predictions
 from gliaflow.predict.card import predictor_card
 from gliaflow.predict.folds import LEAVE_ONE_SITE_OUT, Split, repeated_splits, site_splits
 from gliaflow.predict.nested import out_of_fold_columns, predicted_rows, rows_of
 from gliaflow.predict.package import manifest_of, open_predictor, write_predictor
 from gliaflow.predict.steps import as_records, rounded
-from gliaflow.predict.table import Table, read_table
+from gliaflow.predict.table import KEYS, Table, read_table
 from gliaflow.predict.tasks import Settings, Task
 from gliaflow.tables import read_rows, write_table
 
 NO_TIMES = np.array([])
+NO_PATHOLOGY = "pathology is missing"
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def write_package(
     manifest = manifest_of(table, task, settings, predictor, read_rows([scores]))
     seen = {key: getattr(networks, key) for key in ("voxels", "spacing_mm")}
     learned = ("batch_size", "learning_rate", "sequence_dropout")
-    manifest["images"] = {"sequences": list(networks.sequences), **seen}
+    classifier: Any = predictor.pipeline
+    pathology = classifier.design.patch_features
+    manifest["images"] = {"sequences": list(networks.sequences), **seen, "pathology_features": pathology}
     manifest["training"]["networks"] = {key: getattr(networks, key) for key in learned}
     text = predictor_card(manifest)
     write_predictor(package, manifest, predictor, text)
@@ -134,4 +137,10 @@ def write_applied(given: Given, task: Task, package: Path, out_of_fold: Path | N
         wanted = [summary(name) for name in opened.manifest["images"]["sequences"]]
         sessions = sessions[sessions[wanted].notna().any(axis=1)].reset_index(drop=True)
     known = read_table(out_of_fold, []) if out_of_fold else None
-    write_table(path, rounded(predictions(sessions, task, opened, known)), PREDICTION_COLUMNS)
+    rows = rounded(predictions(sessions, task, opened, known))
+    if opened.manifest.get("images", {}).get("pathology_features"):
+        without = {tuple(key) for key in sessions.loc[sessions[PATCHES] == 0, KEYS].to_numpy()}
+        for row in rows:
+            if tuple(row[key] for key in KEYS) in without:
+                row["marks"] = "; ".join(filter(None, [row["marks"], NO_PATHOLOGY]))
+    write_table(path, rows, PREDICTION_COLUMNS)

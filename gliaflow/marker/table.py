@@ -16,7 +16,7 @@ from gliaflow.predict.names import IMAGES
 from gliaflow.predict.table import KEYS, Table, check_enough, training_table, with_people
 from gliaflow.predict.tasks import Settings, Task
 
-VOLUME = "tumour_volume_ml"
+VOLUME, PATCHES = "tumour_volume_ml", "pathology_patches"
 
 
 def image_sessions(
@@ -37,14 +37,15 @@ def image_sessions(
     -------
     DataFrame
         With the mean intensity of each sequence in the tumour (NaN where it is missing), the volume of the
-        tumour, and the column `IMAGES`.
+        tumour, how many patches of pathology there are, and the column `IMAGES`.
     """
     rows: list[dict[str, Any]] = []
     for session, path in zip(sessions, images, strict=True):
         seen = read_seen(path)
         means = {summary(name): float(mean) for name, mean in zip(SEQUENCES, seen.mean, strict=True)}
-        rows.append({**session, VOLUME: seen.tumour_ml, **means, IMAGES: str(path)})
-    columns = [*KEYS, "days", VOLUME, *map(summary, SEQUENCES), IMAGES]
+        own = {VOLUME: seen.tumour_ml, **means, PATCHES: len(seen.patches), IMAGES: str(path)}
+        rows.append({**session, **own})
+    columns = [*KEYS, "days", VOLUME, *map(summary, SEQUENCES), PATCHES, IMAGES]
     return with_people(pd.DataFrame(rows, columns=columns), participants)
 
 

@@ -10,8 +10,8 @@ from gliaflow.errors import GliaflowError
 from gliaflow.images import Array
 from gliaflow.predict.figures import figures_of, is_weak
 from gliaflow.predict.folds import CROSS_VALIDATION
-from gliaflow.predict.names import CLASSIFICATION, IMAGES, NETWORKS
-from gliaflow.predict.nested import ALIVE
+from gliaflow.predict.names import CLASSIFICATION, IMAGES, NETWORKS, SUBTYPE, SURVIVAL
+from gliaflow.predict.nested import ALIVE, OF_CLASS
 from gliaflow.predict.package import PredictorPackage, person_hash
 from gliaflow.predict.risk_groups import NAMES
 from gliaflow.predict.table import KEYS, MISSING_WORD, choose_sessions, feature_columns
@@ -28,7 +28,8 @@ PREDICTION_COLUMNS = {
     "model": "Model",
     "quantity": "What the prediction is the probability of",
     "prediction": "The probability, 0 to 1",
-    "group": "For survival, low risk or high risk: below or above the median risk in training",
+    "group": "For survival, low risk or high risk: below or above the median risk in training; of several "
+    "classes, the one whose probability is most above its share in training",
     "basis": f"{OUT_OF_FOLD}: by predictors that were fitted without the subject, mean over repeats; "
     f"{BY_PACKAGE}: by the predictor of the package",
     "metric": "The figure that follows: auc, or concordance_ipcw (concordance weighted for censoring)",
@@ -64,7 +65,7 @@ def predictions(
     Returns
     -------
     list of dict
-        With the columns of `PREDICTION_COLUMNS`.
+        With the columns of `PREDICTION_COLUMNS`; of several classes a row for each.
 
     Raises
     ------
@@ -86,21 +87,23 @@ def predictions(
     marks = marks_of(chosen, features, package, basis)
     always = [NO_BETTER] if is_weak(figures) else []
     rows = zip(chosen[KEYS].to_dict("records"), values, groups, basis, marks, strict=True)
+    names = {SURVIVAL: NAMES, SUBTYPE: manifest["endpoint"].get("classes")}.get(manifest["kind"])
     return [
         {
             **{str(key): name for key, name in keys.items()},
             "task": task.name,
             "model": manifest["model"],
-            "quantity": quantity_of(package),
+            "quantity": quantity,
             "prediction": float(value),
-            "group": NAMES[int(group)] if manifest["kind"] != CLASSIFICATION else None,
+            "group": names[int(group)] if names else None,
             "basis": where,
             **figures,
             "training_subjects": manifest["training"]["subjects"],
             "marks": "; ".join([*mark, *always]) or None,
             "package_sha256": package.sha256,
         }
-        for keys, value, group, where, mark in rows
+        for keys, of_row, group, where, mark in rows
+        for quantity, value in zip(quantities_of(package), of_row, strict=True)
     ]
 
 
@@ -135,12 +138,13 @@ def package_features(sessions: pd.DataFrame, package: PredictorPackage) -> pd.Da
     return found
 
 
-def quantity_of(package: PredictorPackage) -> str:
-    """Return what the prediction of a package is the probability of."""
+def quantities_of(package: PredictorPackage) -> list[str]:
+    """Return what the predictions of a package are the probabilities of."""
     endpoint = package.manifest["endpoint"]
-    if package.manifest["kind"] == CLASSIFICATION:
-        return f"{endpoint['column']} is {endpoint['positive']}"
-    return f"surviving {endpoint['horizon_days']:g} days"
+    if package.manifest["kind"] == SURVIVAL:
+        return [f"surviving {endpoint['horizon_days']:g} days"]
+    words = endpoint["classes"] if package.manifest["kind"] == SUBTYPE else [endpoint["positive"]]
+    return [f"{endpoint['column']} is {word}" for word in words]
 
 
 def marks_of(
@@ -170,14 +174,14 @@ def _unlike(row: pd.Series, features: Sequence[Mapping[str, Any]]) -> Iterator[s
 
 
 def _by_package(features: pd.DataFrame, package: PredictorPackage) -> tuple[Array, Array]:
-    """Return the probability of each row, and whether it is above the cut."""
+    """Return the probabilities of each row, shape (n, quantities), and what it is called."""
     predictor = package.predictor
     values = predictor.predict(features)
-    above = (values > predictor.cut).astype(int)
-    if predictor.kind == CLASSIFICATION:
-        return values, above
+    called = predictor.called(values)
+    if predictor.kind != SURVIVAL:
+        return values.reshape(len(features), -1), called
     horizon = np.array([float(package.manifest["endpoint"]["horizon_days"])])
-    return predictor.survival(features, horizon)[:, 0], above
+    return predictor.survival(features, horizon), called
 
 
 def _put_out_of_fold(
@@ -185,12 +189,19 @@ def _put_out_of_fold(
 ) -> None:
     """Put the mean out-of-fold prediction in place of that of the package, where there is one."""
     values, groups, basis = into
-    column, group = "probability", "called"
-    if package.manifest["kind"] != CLASSIFICATION:
-        horizon = np.ceil(package.manifest["endpoint"]["horizon_days"])
-        column, group = f"{ALIVE}{horizon:.0f}", "high_risk"
-    mean = rows[rows["scheme"] == CROSS_VALIDATION].groupby(KEYS)[[column, group]].mean()
+    kind, endpoint = package.manifest["kind"], package.manifest["endpoint"]
+    if kind == SURVIVAL:
+        columns = [f"{ALIVE}{np.ceil(endpoint['horizon_days']):.0f}", "high_risk"]
+    elif kind == CLASSIFICATION:
+        columns = ["probability", "called"]
+    else:
+        columns = [f"{OF_CLASS}{word}" for word in endpoint["classes"]]
+    mean = rows[rows["scheme"] == CROSS_VALIDATION].groupby(KEYS)[columns].mean()
     for number, key in enumerate(sessions[KEYS].itertuples(index=False, name=None)):
-        if key in mean.index:
-            values[number], share = mean.loc[key]
-            groups[number], basis[number] = int(share > 0.5), OUT_OF_FOLD
+        if key not in mean.index:
+            continue
+        found, basis[number] = mean.loc[key].to_numpy(), OUT_OF_FOLD
+        if kind == SUBTYPE:
+            values[number], groups[number] = found, package.predictor.called(found[None])[0]
+        else:
+            values[number, 0], groups[number] = found[0], int(found[1] > 0.5)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gliaflow.config.mistakes import listing
 from gliaflow.predict.figures import figures_of, is_weak
 from gliaflow.predict.metrics import MEANINGS
-from gliaflow.predict.names import CLASSIFICATION, NETWORKS
+from gliaflow.predict.names import ATLAS_GRAPH, CLASSIFICATION, NETWORKS, SUBTYPE
 from gliaflow.train.card import table
 
 CARD = """\
@@ -46,6 +47,7 @@ TRAINING = (
     "sessions",
     "sessions_taken",
     "positives",
+    "classes",
     "events",
     "left_out",
     "chosen",
@@ -87,16 +89,21 @@ def source_of(manifest: Mapping[str, Any]) -> str:
     if manifest["model"] not in NETWORKS:
         return f"{len(manifest['features'])} features"
     seen = manifest["images"]
-    return (
-        f"images ({', '.join(seen['sequences'])}) of the tumour, "
-        f"{seen['voxels']} voxels of {seen['spacing_mm']:g} mm an edge"
+    images = f"images ({', '.join(seen['sequences'])})"
+    if manifest["model"] == ATLAS_GRAPH:
+        return f"{images} of the regions of the atlas"
+    pathology = (
+        f" and {seen['pathology_features']} features of pathology" if seen["pathology_features"] else ""
     )
+    return f"{images} of the tumour, {seen['voxels']} voxels of {seen['spacing_mm']:g} mm an edge{pathology}"
 
 
 def _what(manifest: Mapping[str, Any]) -> str:
     endpoint = manifest["endpoint"]
     if manifest["kind"] == CLASSIFICATION:
         return f"whether {endpoint['column']} is {endpoint['positive']}"
+    if manifest["kind"] == SUBTYPE:
+        return f"which {endpoint['column']} a tumour is: {listing(endpoint['classes'])}"
     return f"{endpoint['time']} to {endpoint['event']}"
 
 

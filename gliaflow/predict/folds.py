@@ -61,7 +61,8 @@ def site_splits(strata: Array, groups: Array, sites: Array, least: int) -> Itera
         out = sites == site
         train, test = np.flatnonzero(~out), np.flatnonzero(out)
         check_apart(groups, [(train, test)])
-        fitted, left_out = (np.bincount(strata[rows].astype(int), minlength=2) for rows in (train, test))
+        number = max(2, strata.max() + 1)
+        fitted, left_out = (np.bincount(strata[rows].astype(int), minlength=number) for rows in (train, test))
         if min(fitted) >= least and min(left_out) >= LEAST_LEFT_OUT:
             yield Split(LEAVE_ONE_SITE_OUT, 0, site, train, test)
 

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from gliaflow.config.mistakes import Mistakes
-from gliaflow.predict.names import CLASSIFICATION
+from gliaflow.predict.names import CLASSIFICATION, SUBTYPE
 from gliaflow.predict.tasks import Task
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 IDENTIFIERS = ("cohort", "subject", "session", "days", "site")
 FUTURE = ("survival_days", "event")
+DEFINING = ("idh",)
+"""What the diagnosis is made by (WHO 2021), and so tells it."""
 FUTURE_WORDS = frozenset({"survival", "event", "death", "died", "dead", "os", "pfs", "censored", "outcome"})
 TOO_GOOD = 0.995
 LEAST_ROWS = 20
@@ -26,7 +28,8 @@ LEAST_SHARED = 3
 
 def never_features(task: Task) -> tuple[str, ...]:
     """Return the columns that no feature may be: identifiers, what lies in the future, and the outcome."""
-    return tuple(dict.fromkeys([*IDENTIFIERS, *FUTURE, *task.outcomes]))
+    defining = DEFINING if "diagnosis" in task.outcomes else ()
+    return tuple(dict.fromkeys([*IDENTIFIERS, *FUTURE, *task.outcomes, *defining]))
 
 
 def check_names(task: Task, features: Iterable[str], mistakes: Mistakes) -> None:
@@ -80,6 +83,11 @@ def _words(name: str) -> list[str]:
 def _strength(column: pd.Series, outcome: np.ndarray, kind: str) -> float:
     """Return how far a feature alone orders the outcome, 0.5 or 0 (nothing) to 1."""
     numeric = pd.api.types.is_numeric_dtype(column)
+    if kind == SUBTYPE:
+        classes = range(outcome.max() + 1) if len(outcome) else range(0)
+        return max(
+            (_strength(column, (outcome == k).astype(int), CLASSIFICATION) for k in classes), default=0.0
+        )
     if kind == CLASSIFICATION:
         # a word is worth what the outcome is where it stands, an empty cell the mean of all
         values = column if numeric else pd.Series(outcome).groupby(column.to_numpy()).transform("mean")

@@ -14,17 +14,21 @@ from sksurv.nonparametric import CensoringDistributionEstimator, kaplan_meier_es
 from sksurv.util import Surv
 
 from gliaflow.images import Array
-from gliaflow.predict.names import CLASSIFICATION
-from gliaflow.predict.nested import ALIVE
+from gliaflow.predict.names import CLASSIFICATION, SUBTYPE, SURVIVAL
+from gliaflow.predict.nested import ALIVE, OF_CLASS
 
 LEAST_UNCENSORED = 0.05
 AUC_QUANTILES = (0.25, 0.5, 0.75)
 MEANINGS = {
-    "auc": "Area under the ROC curve: share of pairs of a positive and another in the right order",
-    "balanced_accuracy": "Mean of sensitivity and specificity, called above the share in training",
+    "auc": "Area under the ROC curve: share of pairs of a positive and another in the right order; of "
+    "several classes the mean over each against the others",
+    "balanced_accuracy": "Mean of sensitivity and specificity, called above the share in training; of "
+    "several classes their mean sensitivity",
     "f1": "F1 score of the positives, at the same threshold",
+    "f1_micro": "F1 score over the calls of all classes, which is the share called rightly",
     "kappa": "Cohen's kappa, at the same threshold",
-    "brier": "Mean squared error of the probability; lower is better",
+    "brier": "Mean squared error of the probability; of several classes half the sum over them; lower is "
+    "better",
     "concordance": "Harrell's concordance: share of comparable pairs in the right order",
     "concordance_ipcw": "Concordance weighted for censoring (Uno 2011), to the 90 % quantile of events",
     "integrated_brier": "Brier score weighted for censoring, mean over times (Graf 1999); lower is better",
@@ -32,7 +36,7 @@ MEANINGS = {
     "time_auc_mean": "Mean of the three above",
 }
 LOWER_IS_BETTER = frozenset({"brier", "integrated_brier"})
-HEADLINE = {"classification": "auc", "survival": "concordance_ipcw"}
+HEADLINE = {CLASSIFICATION: "auc", SUBTYPE: "auc", SURVIVAL: "concordance_ipcw"}
 """The figure that stands beside a prediction."""
 Scores = dict[tuple[str, float | None], Array]
 """By the name of a score and its time (days, None for most): one value for each weighting."""
@@ -76,7 +80,8 @@ def score_rows(rows: pd.DataFrame, weights: Array) -> Scores:
     dict
         Each of shape (b,); NaN where a weighting leaves no pair to compare.
     """
-    return _class_scores(rows, weights) if "probability" in rows else _survival_scores(rows, weights)
+    scored = {CLASSIFICATION: _class_scores, SUBTYPE: _subtype_scores, SURVIVAL: _survival_scores}
+    return scored[kind_of(rows)](rows, weights)
 
 
 def chance_levels(rows: pd.DataFrame) -> dict[tuple[str, float | None], float]:
@@ -90,6 +95,15 @@ def chance_levels(rows: pd.DataFrame) -> dict[tuple[str, float | None], float]:
         f1 = 2 * share * called / (share + called)
         levels = {"auc": 0.5, "balanced_accuracy": 0.5, "f1": f1, "kappa": 0.0, "brier": share * (1 - share)}
         return {(name, None): float(value) for name, value in levels.items()}
+    if kind_of(rows) == SUBTYPE:
+        classes = class_names(rows)
+        shares, calls = (
+            rows[name].value_counts(normalize=True).reindex(classes, fill_value=0).to_numpy()
+            for name in ("outcome", "called")
+        )
+        of_several = {"auc": 0.5, "balanced_accuracy": 1 / len(classes), "f1_micro": float(shares @ calls)}
+        of_several |= {"kappa": 0.0, "brier": float((shares * (1 - shares)).sum() / 2)}
+        return {(name, None): value for name, value in of_several.items()}
     plan = censoring_of(rows)
     outcome = _survival_outcome(rows)
     x, y = kaplan_meier_estimator(outcome["event"], outcome["time"])
@@ -181,6 +195,31 @@ def _class_scores(rows: pd.DataFrame, weights: Array) -> Scores:
     }
 
 
+def _subtype_scores(rows: pd.DataFrame, weights: Array) -> Scores:
+    classes = class_names(rows)
+    truth, called = (pd.Categorical(rows[name], classes).codes for name in ("outcome", "called"))
+    probability = rows[[f"{OF_CLASS}{name}" for name in classes]].to_numpy()
+    compared, total, numbers = _compared(rows), weights.sum(axis=1), range(len(classes))
+    counts = np.array([[weights @ ((truth == i) & (called == j)) for j in numbers] for i in numbers])
+    true, calls = counts.sum(axis=1), counts.sum(axis=0)
+    right = np.einsum("iib->b", counts) / total
+    by_chance = (true * calls).sum(axis=0) / total**2
+    auc = [
+        pair_score(probability[:, k], np.outer(truth == k, truth != k) * compared, weights) for k in numbers
+    ]
+    error = ((probability - np.eye(len(classes))[truth]) ** 2).sum(axis=1) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sensitivity = np.einsum("iib->ib", counts) / true
+        kappa = (right - by_chance) / (1 - by_chance)
+    return {
+        ("auc", None): np.mean(auc, axis=0),
+        ("balanced_accuracy", None): sensitivity.mean(axis=0),
+        ("f1_micro", None): right,
+        ("kappa", None): kappa,
+        ("brier", None): (weights @ error) / total,
+    }
+
+
 def _survival_scores(rows: pd.DataFrame, weights: Array) -> Scores:
     outcome, plan = _survival_outcome(rows), censoring_of(rows)
     time, event, risk = outcome["time"], outcome["event"], rows["risk"].to_numpy()
@@ -234,14 +273,16 @@ def _compared(rows: pd.DataFrame) -> Array:
     return compared
 
 
-def headline(kind: str) -> str:
-    """Return the score that stands for a kind of task."""
-    return HEADLINE[kind]
-
-
 def kind_of(rows: pd.DataFrame) -> str:
     """Return the kind of task that out-of-fold predictions are of."""
-    return CLASSIFICATION if "probability" in rows else "survival"
+    if "probability" in rows:
+        return CLASSIFICATION
+    return SUBTYPE if class_names(rows) else SURVIVAL
+
+
+def class_names(rows: pd.DataFrame) -> list[str]:
+    """Return the classes that predictions are of, where there are several."""
+    return [str(c).removeprefix(OF_CLASS) for c in rows if str(c).startswith(OF_CLASS)]
 
 
 def better(name: str, value: Array, other: float) -> Array:

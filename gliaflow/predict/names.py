@@ -1,21 +1,30 @@
 """Names that the rules, the config and the predictors share; imports nothing heavy."""
 
-CLASSIFICATION, SURVIVAL = "classification", "survival"
+CLASSIFICATION, SUBTYPE, SURVIVAL = "classification", "subtype", "survival"
 MODEL_KINDS = {
-    "logistic": CLASSIFICATION,
-    "boosting": CLASSIFICATION,
-    "cox": SURVIVAL,
-    "survival_forest": SURVIVAL,
-    "discrete_time": SURVIVAL,
+    "logistic": (CLASSIFICATION, SUBTYPE),
+    "boosting": (CLASSIFICATION, SUBTYPE),
+    "cox": (SURVIVAL,),
+    "survival_forest": (SURVIVAL,),
+    "discrete_time": (SURVIVAL,),
 }
 """The models of features, and what each is for."""
-NETWORKS = ("median_slice", "efficientnet3d_late", "densenet3d_crop", "frozen_local")
-"""The models of images, all for classification."""
-ALL_MODELS = {**MODEL_KINDS, **dict.fromkeys(NETWORKS, CLASSIFICATION)}
+ATLAS_GRAPH, ATTENTION_FUSION = "atlas_graph", "attention_fusion"
+NETWORKS = {
+    "median_slice": (CLASSIFICATION,),
+    "efficientnet3d_late": (CLASSIFICATION,),
+    "densenet3d_crop": (CLASSIFICATION, SUBTYPE),
+    "frozen_local": (CLASSIFICATION,),
+    ATLAS_GRAPH: (CLASSIFICATION,),
+    ATTENTION_FUSION: (CLASSIFICATION, SUBTYPE),
+}
+"""The models of images, and what each is for."""
+ALL_MODELS = {**MODEL_KINDS, **NETWORKS}
 IMAGES = "images"
 """The column with the file of what networks see of a session; no feature."""
 PICTURES = {
     CLASSIFICATION: ("roc", "reliability", "chance"),
+    SUBTYPE: ("confusion", "reliability", "chance"),
     SURVIVAL: ("kaplan_meier", "reliability", "chance"),
 }
 """The pictures of a task."""

@@ -9,15 +9,15 @@ import pandas as pd
 
 from gliaflow.images import Array
 from gliaflow.predict.folds import Split, repeated_splits, site_splits
-from gliaflow.predict.names import SURVIVAL
+from gliaflow.predict.names import SUBTYPE, SURVIVAL
 from gliaflow.predict.predictor import Predictor, fit_predictor
 from gliaflow.predict.table import KEYS, Table
 from gliaflow.predict.tasks import Settings, Task
 
 GRID = 15
 INNER_QUANTILES = (0.1, 0.9)
-ROUNDING = 1e-9
 ALIVE = "survival_d"
+OF_CLASS = "probability_"
 OUT_OF_FOLD_COLUMNS = {
     "cohort": "Cohort of the sample sheet",
     "subject": "Subject of the sample sheet",
@@ -31,6 +31,10 @@ CLASS_COLUMNS = {
     "outcome": "1 where the subject is of the class that is predicted",
     "probability": "Its probability, by a predictor that was fitted without the subject",
     "called": "1 where that is above the share of the class among those fitted to",
+}
+SUBTYPE_COLUMNS = {
+    "outcome": "The class of the subject",
+    "called": "The class whose probability is most above its share among those fitted to",
 }
 SURVIVAL_COLUMNS = {
     "time_days": "Days from the session to the event or the last contact",
@@ -99,6 +103,9 @@ def evaluation_times(table: Table, task: Task, settings: Settings) -> Array:
 
 def out_of_fold_columns(kind: str, columns: Iterable[str]) -> dict[str, str]:
     """Return the data dictionary of the out-of-fold predictions."""
+    if kind == SUBTYPE:
+        told = {c: f"Probability of {c.removeprefix(OF_CLASS)}" for c in columns if c.startswith(OF_CLASS)}
+        return OUT_OF_FOLD_COLUMNS | SUBTYPE_COLUMNS | told
     own = SURVIVAL_COLUMNS if kind == SURVIVAL else CLASS_COLUMNS
     times = [column for column in columns if column.startswith(ALIVE)]
     alive = {c: f"Probability of surviving {c.removeprefix(ALIVE)} days" for c in times}
@@ -121,8 +128,11 @@ def predicted_rows(left_out: Table, split: Split, predictor: Predictor, times: A
     rows = left_out.keys[KEYS].assign(
         site=left_out.sites, scheme=split.scheme, repeat=split.repeat, fold=split.fold
     )
-    # a predictor that knows nothing gives every row the cut, but for rounding
-    above = (values > predictor.cut + ROUNDING).astype(int)
+    above = predictor.called(values)
+    if predictor.kind == SUBTYPE:
+        words = np.array(left_out.classes)
+        told = {f"{OF_CLASS}{word}": column for word, column in zip(words, values.T, strict=True)}
+        return rows.assign(outcome=words[left_out.outcome], called=words[above], **told)
     if predictor.kind != SURVIVAL:
         return rows.assign(outcome=left_out.outcome, probability=values, called=above)
     outcome = left_out.outcome

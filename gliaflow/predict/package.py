@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import skops.io as sio
 
 from gliaflow.errors import ConfigError
@@ -22,7 +23,7 @@ from gliaflow.fetch import sha256_of
 from gliaflow.images import whole_file
 from gliaflow.nnunet.archive import add_file, open_archive
 from gliaflow.nnunet.manifest import check_values
-from gliaflow.predict.names import ALL_MODELS, CLASSIFICATION, NETWORKS, SURVIVAL
+from gliaflow.predict.names import ALL_MODELS, CLASSIFICATION, NETWORKS, SUBTYPE, SURVIVAL
 from gliaflow.predict.predictor import Predictor
 from gliaflow.predict.table import MISSING_WORD, Table
 from gliaflow.predict.tasks import Settings, Task
@@ -79,7 +80,7 @@ SCHEMA: Mapping[str, Any] = {
     "properties": {
         "format": {"const": FORMAT},
         "name": {"type": "string", "minLength": 1},
-        "kind": {"enum": [CLASSIFICATION, SURVIVAL]},
+        "kind": {"enum": [CLASSIFICATION, SUBTYPE, SURVIVAL]},
         "model": {"enum": list(ALL_MODELS)},
         "endpoint": {"type": "object"},
         "features": {"type": "array", "items": FEATURE, "minItems": 1},
@@ -126,7 +127,7 @@ def manifest_of(
         "subjects": len(per_subject),
         "sessions": len(table.keys),
         "sessions_taken": task.sessions,
-        "positives" if task.kind == CLASSIFICATION else "events": int(per_subject.sum()),
+        **counted(task, per_subject),
         "left_out": dict(table.left_out),
         "persons": sorted(person_hash(group) for group in set(table.groups)),
         "settings": asdict(settings),
@@ -148,10 +149,19 @@ def manifest_of(
     }
 
 
+def counted(task: Task, per_subject: pd.Series) -> dict[str, Any]:
+    """Return how many subjects have the outcome, from the number of the class of each."""
+    if task.kind == SUBTYPE:
+        return {"classes": {word: int((per_subject == k).sum()) for k, word in enumerate(task.classes)}}
+    return {"positives" if task.kind == CLASSIFICATION else "events": int(per_subject.sum())}
+
+
 def endpoint_of(task: Task, settings: Settings) -> dict[str, Any]:
     """Return what a task predicts, as a manifest says it."""
     if task.kind == CLASSIFICATION:
         return {"column": task.column, "positive": task.positive}
+    if task.kind == SUBTYPE:
+        return {"column": task.column, "classes": list(task.classes)}
     return {"time": task.time, "event": task.event, "horizon_days": settings.horizon_days}
 
 
@@ -303,7 +313,7 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
 
 def _check_manifest(values: Any, where: str) -> None:
     check_values(values, SCHEMA, FORMAT, where, "make the package again")
-    if ALL_MODELS[values["model"]] != values["kind"]:
+    if values["kind"] not in ALL_MODELS[values["model"]]:
         raise ConfigError(
             f"{where}: {values['model']} is no model for {values['kind']}; make the package again"
         )

@@ -14,13 +14,15 @@ from sklearn.metrics import roc_curve
 from gliaflow.evaluate.held_out_figures import COLOURS, save_png
 from gliaflow.images import Array
 from gliaflow.predict.folds import CROSS_VALIDATION, LEAVE_ONE_SITE_OUT
-from gliaflow.predict.metrics import HEADLINE, alive_columns, kind_of, p_value, permuted
-from gliaflow.predict.nested import ALIVE
+from gliaflow.predict.metrics import HEADLINE, alive_columns, class_names, kind_of, p_value, permuted
+from gliaflow.predict.names import SUBTYPE, SURVIVAL
+from gliaflow.predict.nested import ALIVE, OF_CLASS
 from gliaflow.predict.risk_groups import LOG_RANK, first_repeat, log_rank, risk_curves, survival_curve
 
 SCHEMES = {CROSS_VALIDATION: "subjects left out", LEAVE_ONE_SITE_OUT: "sites left out"}
 NAMES = {"auc": "AUC", "concordance_ipcw": "concordance (IPCW)"}
 BINS = 5
+CLASS_COLOURS = (*COLOURS, "#56B4E9", "#D55E00")
 Row = Mapping[str, Any]
 
 
@@ -68,23 +70,52 @@ def draw_reliability(path: Path, out_of_fold: pd.DataFrame, horizon: float, dpi:
         Days; not looked at for a classification.
     """
     rows = first_repeat(out_of_fold)
-    survival = kind_of(rows) == "survival"
+    survival = kind_of(rows) == SURVIVAL
     column = f"{ALIVE}{np.ceil(horizon):.0f}" if survival else "probability"
     figure, axes = _page(dpi)
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1, label="perfect calibration")
-    points = np.array([_observed(part, column, horizon) for part in _fifths(rows, column)])
-    x, y, low, high = points.T
-    errors = np.maximum([y - low, high - y], 0)
-    axes.errorbar(
-        x, y, errors, fmt="o-", color=COLOURS[0], capsize=3, markersize=5, label="fifths, 95 % intervals"
+    for (name, own), colour in zip(_by_class(rows).items(), CLASS_COLOURS, strict=False):
+        points = np.array([_observed(part, column, horizon) for part in _fifths(own, column)])
+        x, y, low, high = points.T
+        errors = np.maximum([y - low, high - y], 0)
+        told = f"{name}: fifths, 95 % intervals" if name else "fifths, 95 % intervals"
+        axes.errorbar(x, y, errors, fmt="o-", color=colour, capsize=3, markersize=5, label=told)
+        axes.plot(own[column], np.full(len(own), -0.03), "|", color="0.5", markersize=5, alpha=0.5)
+    what = (
+        f"surviving {horizon:g} days" if survival else "the class" if class_names(rows) else "being positive"
     )
-    axes.plot(rows[column], np.full(len(rows), -0.03), "|", color="0.5", markersize=5, alpha=0.5)
-    what = f"surviving {horizon:g} days" if survival else "being positive"
     axes.set_xlabel(f"predicted probability of {what}")
     axes.set_ylabel("observed share" + (" (Kaplan-Meier)" if survival else ""))
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.05, 1.02)
     _legend(figure, axes)
+    save_png(figure, path)
+
+
+def draw_confusion(path: Path, out_of_fold: pd.DataFrame, dpi: int) -> None:
+    """Draw how often subjects of each class are called each class, as numbers and as shares of the class.
+
+    Parameters
+    ----------
+    path, out_of_fold, dpi
+        As for `draw_reliability`.
+    """
+    rows = first_repeat(out_of_fold)
+    classes = class_names(rows)
+    table = pd.crosstab(rows["outcome"], rows["called"])
+    counts = table.reindex(index=classes, columns=classes, fill_value=0).to_numpy()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = _page(dpi)
+    axes.imshow(shares, cmap="Greys", vmin=0, vmax=1)
+    for (i, j), number in np.ndenumerate(counts):
+        colour = "white" if shares[i, j] > 0.5 else "black"
+        told = f"{number}\n{100 * shares[i, j]:.0f} %"
+        axes.text(j, i, told, ha="center", va="center", color=colour, fontsize="large")
+    axes.set_xticks(range(len(classes)), classes, rotation=20, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(classes)), classes, rotation=90, va="center")
+    axes.set_xlabel("called")
+    axes.set_ylabel("is")
+    axes.set_title(f"{len(rows)} subjects, left out", fontsize="medium")
     save_png(figure, path)
 
 
@@ -142,7 +173,7 @@ def draw_chance(path: Path, chance: pd.DataFrame, scores: Sequence[Row], kind: s
     chance
         Rows of `gliaflow.predict.score.CHANCE_COLUMNS`; none leaves the histogram empty.
     kind
-        ``classification`` or ``survival``.
+        Of the task.
     """
     metric = HEADLINE[kind]
     row = next(r for r in scores if r["metric"] == metric and r["scheme"] == CROSS_VALIDATION)
@@ -172,6 +203,18 @@ def _page(dpi: int) -> tuple[Figure, Axes]:
 def _legend(figure: Figure, axes: Axes) -> None:
     axes.grid(alpha=0.3)
     figure.legend(frameon=False, fontsize="small", loc="outside lower center")
+
+
+def _by_class(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of each class against the others, or all of them under no name."""
+    if kind_of(rows) != SUBTYPE:
+        return {"": rows}
+    return {
+        name: rows.assign(
+            probability=rows[f"{OF_CLASS}{name}"], outcome=(rows["outcome"] == name).astype(int)
+        )
+        for name in class_names(rows)
+    }
 
 
 def _roc(rows: pd.DataFrame, grid: Array) -> Array:

@@ -14,10 +14,16 @@ from gliaflow.predict.apply import PREDICTION_COLUMNS, predictions
 from gliaflow.predict.card import predictor_card
 from gliaflow.predict.importance import IMPORTANCE_COLUMNS, importance_table
 from gliaflow.predict.leaks import check_values
-from gliaflow.predict.names import CLASSIFICATION
+from gliaflow.predict.names import CLASSIFICATION, SUBTYPE
 from gliaflow.predict.nested import cross_validate, out_of_fold_columns
 from gliaflow.predict.package import manifest_of, open_predictor, write_predictor
-from gliaflow.predict.plots import draw_chance, draw_kaplan_meier, draw_reliability, draw_roc
+from gliaflow.predict.plots import (
+    draw_chance,
+    draw_confusion,
+    draw_kaplan_meier,
+    draw_reliability,
+    draw_roc,
+)
 from gliaflow.predict.predictor import fit_predictor
 from gliaflow.predict.risk_groups import GROUP_COLUMNS, first_repeat, group_table
 from gliaflow.predict.score import CHANCE_COLUMNS, SCORE_COLUMNS, permuted_scores, score_table
@@ -85,6 +91,8 @@ def write_scores(
     first, second, third = made.pictures
     if task.kind == CLASSIFICATION:
         draw_roc(first, rows, scores, dpi)
+    elif task.kind == SUBTYPE:
+        draw_confusion(first, rows, dpi)
     else:
         draw_kaplan_meier(first, rows, null, dpi)
     if made.groups:

@@ -15,8 +15,8 @@ from gliaflow.config.participants import patients_data
 from gliaflow.errors import GliaflowError
 from gliaflow.images import Array
 from gliaflow.predict.leaks import check_names, never_features
-from gliaflow.predict.names import CLASSIFICATION
-from gliaflow.predict.tasks import Settings, Task, refuse_small
+from gliaflow.predict.names import CLASSIFICATION, SUBTYPE, SURVIVAL
+from gliaflow.predict.tasks import Settings, Task, outcome_words, refuse_small
 
 KEYS = ["cohort", "subject", "session"]
 PERSON = ["cohort", "subject"]
@@ -36,11 +36,14 @@ class Table:
     keys
         Columns ``cohort``, ``subject`` and ``session``.
     outcome
-        0 or 1 for a classification, a structured array of event and time (days) for survival.
+        0 or 1 for a classification, the number of the class of several, a structured array of event and time
+        (days) for survival.
     sites
         Site of each row, its cohort where none is known.
     left_out
         How many rows were left out, by the reason.
+    classes
+        The classes where several are told apart.
     """
 
     features: pd.DataFrame
@@ -48,6 +51,14 @@ class Table:
     outcome: Array
     sites: Array
     left_out: Mapping[str, int]
+    classes: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What the outcome is: classification, subtype or survival."""
+        if self.outcome.dtype.names:
+            return SURVIVAL
+        return SUBTYPE if self.classes else CLASSIFICATION
 
     @property
     def groups(self) -> Array:
@@ -197,6 +208,7 @@ def training_table(sessions: pd.DataFrame, task: Task) -> Table:
         outcome=outcome[known],
         sites=site.fillna(chosen["cohort"])[known].to_numpy(dtype=str),
         left_out={str(reason): int(number) for reason, number in counts.items()},
+        classes=task.classes if task.kind == SUBTYPE else (),
     )
 
 
@@ -232,6 +244,11 @@ def _outcomes(chosen: pd.DataFrame, task: Task) -> tuple[Array, Array]:
         column = chosen[str(task.column)]
         reasons = np.where(column.isna(), f"no {task.column}", "")
         return _as_text(column).eq(str(task.positive)).to_numpy().astype(int), reasons
+    if task.kind == SUBTYPE:
+        column = chosen[str(task.column)]
+        codes = pd.Categorical(_as_text(column).where(column.notna()), list(task.classes)).codes
+        other = np.where(codes < 0, f"another {task.column} than the classes", "")
+        return codes.astype(int), np.where(column.isna(), f"no {task.column}", other)
     # the patients' data count from the first scan, which need not be the session that is looked at
     time = chosen[task.time].astype(float) - chosen["days"].fillna(0)
     event = chosen[task.event].astype(float)
@@ -261,7 +278,10 @@ def check_enough(table: Table, task: Task, settings: Settings) -> None:
     """
     mistakes = Mistakes()
     where = f"predict, task {task.name}"
-    refuse_small(task, len(set(table.groups)), _subjects_by_stratum(table), vars(settings), mistakes)
+    by_subject = pd.Series(table.strata).groupby(table.groups).max()
+    words = outcome_words(task)
+    counts = {word: int((by_subject == number).sum()) for number, word in enumerate(words)}
+    refuse_small(task, counts, vars(settings), mistakes)
     for reason, number in table.left_out.items() if mistakes.lines else ():
         mistakes.add(where, f"{number} rows are left out: {reason}")
     _check_horizon(table, task, settings, where, mistakes)
@@ -271,13 +291,8 @@ def check_enough(table: Table, task: Task, settings: Settings) -> None:
     mistakes.stop_if_any()
 
 
-def _subjects_by_stratum(table: Table) -> tuple[int, int]:
-    by_subject = pd.Series(table.strata).groupby(table.groups).max()
-    return int((by_subject == 0).sum()), int((by_subject == 1).sum())
-
-
 def _check_horizon(table: Table, task: Task, settings: Settings, where: str, mistakes: Mistakes) -> None:
-    if task.kind == CLASSIFICATION or not len(table.outcome):
+    if task.kind != SURVIVAL or not len(table.outcome):
         return
     latest = table.outcome["time"].max()
     if settings.horizon_days >= latest:

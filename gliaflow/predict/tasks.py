@@ -7,7 +7,9 @@ from typing import Any
 from gliaflow.config.mistakes import Mistakes, did_you_mean, listing, show
 from gliaflow.config.participants import Participant
 from gliaflow.config.schema import load_schema
-from gliaflow.predict.names import ALL_MODELS, CLASSIFICATION, NETWORKS, SURVIVAL
+from gliaflow.predict.names import ALL_MODELS, CLASSIFICATION, NETWORKS, SUBTYPE, SURVIVAL
+
+LEAST_CLASSES = 3
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Task:
     features: tuple[str, ...]
     column: str | None = None
     positive: str | None = None
+    classes: tuple[str, ...] = ()
     time: str = "survival_days"
     event: str = "event"
     cohorts: tuple[str, ...] | None = None
@@ -34,11 +37,9 @@ class Task:
     @property
     def endpoint(self) -> str:
         """What is predicted, in words."""
-        return (
-            f"{self.column} {self.positive}"
-            if self.kind == CLASSIFICATION
-            else f"{self.time} to {self.event}"
-        )
+        if self.kind == SURVIVAL:
+            return f"{self.time} to {self.event}"
+        return f"{self.column} {self.positive or listing(self.classes)}"
 
 
 @dataclass(frozen=True)
@@ -145,39 +146,44 @@ def check_outcomes(
     mistakes.stop_if_any()
 
 
-def refuse_small(
-    task: Task, subjects: int, counts: tuple[int, int], least: Mapping[str, Any], mistakes: Mistakes
-) -> None:
+def refuse_small(task: Task, counts: Mapping[str, int], least: Mapping[str, Any], mistakes: Mistakes) -> None:
     """Add why a task with so few subjects is refused, if it is.
 
     Parameters
     ----------
     task
         What is predicted.
-    subjects
-        Subjects with a known outcome.
     counts
-        How many of them are not of the class, or without the event, and how many are.
+        How many subjects with a known outcome there are of each of `outcome_words`.
     least
         ``least_subjects`` and ``least_per_class``.
     mistakes
         The reasons are added here, with the numbers.
     """
     where = f"predict, task {task.name}"
-    others, positives = counts
-    words = ("without the event", "with the event") if task.kind == SURVIVAL else ("other", task.positive)
-    told = f"{subjects} subjects, {others} {words[0]}, {positives} {words[1]}"
+    subjects = sum(counts.values())
+    told = ", ".join([f"{subjects} subjects", *(f"{number} {word}" for word, number in counts.items())])
     fix = "add subjects, or take the task out; a figure from so few would mean nothing"
     if subjects < least["least_subjects"]:
         mistakes.add(where, f"too few subjects: {told}; {least['least_subjects']} are needed", fix)
-    if task.kind == CLASSIFICATION and 0 in counts:
-        mistakes.add(where, f"there is one class only: {told}", f"look at {task.column} and positive")
-    elif positives < least["least_per_class"]:
+    counted = list(counts.values())[1:] if task.kind == SURVIVAL else list(counts.values())
+    if task.kind != SURVIVAL and sum(number > 0 for number in counted) < 2:
+        key = "positive" if task.kind == CLASSIFICATION else "classes"
+        mistakes.add(where, f"there is one class only: {told}", f"look at {task.column} and {key}")
+    elif min(counted) < least["least_per_class"]:
         what = "events" if task.kind == SURVIVAL else "subjects of a class"
         mistakes.add(where, f"too few {what}: {told}; {least['least_per_class']} are needed", fix)
-    elif task.kind == CLASSIFICATION and others < least["least_per_class"]:
-        what = f"too few subjects of a class: {told}; {least['least_per_class']} are needed"
-        mistakes.add(where, what, fix)
+
+
+def outcome_words(task: Task) -> tuple[str, ...]:
+    """Return what subjects are counted by: the classes, or without and with the event.
+
+    >>> outcome_words(Task("t", "classification", "logistic", (), column="idh", positive="mutant"))
+    ('other', 'mutant')
+    """
+    if task.kind == SURVIVAL:
+        return "without the event", "with the event"
+    return task.classes if task.kind == SUBTYPE else ("other", str(task.positive))
 
 
 def _check_counts(
@@ -185,11 +191,14 @@ def _check_counts(
 ) -> None:
     outcomes = [tuple(vars(person)[column] for column in task.outcomes) for person in people]
     known = [values for values in outcomes if None not in values]
-    if task.kind == CLASSIFICATION:
-        positives = sum(_word(values[0]) == task.positive for values in known)
+    words = outcome_words(task)
+    if task.kind == SURVIVAL:
+        found = [words[bool(values[1])] for values in known]
+    elif task.kind == CLASSIFICATION:
+        found = [words[_word(values[0]) == task.positive] for values in known]
     else:
-        positives = sum(bool(values[1]) for values in known)
-    refuse_small(task, len(known), (len(known) - positives, positives), predict, mistakes)
+        found = [_word(values[0]) for values in known]
+    refuse_small(task, {word: found.count(word) for word in words}, predict, mistakes)
 
 
 def _word(value: object) -> str:
@@ -197,7 +206,7 @@ def _word(value: object) -> str:
 
 
 def _check_model(entry: Mapping[str, Any], where: str, mistakes: Mistakes) -> None:
-    fitting = [name for name, kind in ALL_MODELS.items() if kind == entry["kind"]]
+    fitting = [name for name, kinds in ALL_MODELS.items() if entry["kind"] in kinds]
     if entry["model"] not in fitting:
         what = f"is no model for {entry['kind']}"
         mistakes.add(f"{where}.model: {show(entry['model'])}", what, f"write {listing(fitting)}")
@@ -211,20 +220,34 @@ def _check_model(entry: Mapping[str, Any], where: str, mistakes: Mistakes) -> No
 
 def _check_outcome(entry: Mapping[str, Any], where: str, mistakes: Mistakes) -> None:
     columns = load_schema("participants")["properties"]
-    keys = ("column",) if entry["kind"] == CLASSIFICATION else ("time", "event")
+    keys = ("time", "event") if entry["kind"] == SURVIVAL else ("column",)
     for key in keys:
         if entry[key] not in columns:
             what = "is no column of the patients' data"
             fix = did_you_mean(str(entry[key]), columns, f"write {listing(columns)}")
             mistakes.add(f"{where}.{key}: {show(entry[key])}", what, fix)
-    if entry["kind"] == SURVIVAL:
-        if entry["column"] or entry["positive"]:
-            what = "has column or positive, but survival is told by time and event"
-            mistakes.add(where, what, "take them out, or write kind: classification")
-    elif not entry["positive"]:
-        mistakes.add(f"{where}.positive: null", "classification needs it", "write a value such as mutant")
-    elif entry["positive"] not in (
-        words := columns.get(entry["column"], {}).get("enum", [entry["positive"]])
-    ):
-        fix = did_you_mean(entry["positive"], words, f"write {listing(words)}")
-        mistakes.add(f"{where}.positive: {show(entry['positive'])}", f"is no value of {entry['column']}", fix)
+    _check_words(entry, columns.get(entry["column"], {}).get("enum"), where, mistakes)
+
+
+def _check_words(entry: Mapping[str, Any], words: list[str] | None, where: str, mistakes: Mistakes) -> None:
+    """Check the keys that name values of the outcome: those of the kind, and no other."""
+    needed = {CLASSIFICATION: "positive", SUBTYPE: "classes"}.get(entry["kind"])
+    if entry["kind"] == SURVIVAL and entry["column"]:
+        what = "has column, but survival is told by time and event"
+        mistakes.add(where, what, "take it out, or write kind: classification")
+    for key in ("positive", "classes"):
+        if key != needed and entry[key]:
+            what = f"has {key}, which {entry['kind']} does not take"
+            mistakes.add(where, what, "take it out, or write another kind")
+    if needed is None:
+        return
+    if not entry[needed] or (needed == "classes" and len(entry[needed]) < LEAST_CLASSES):
+        example = "a value such as mutant" if needed == "positive" else "three values or more"
+        mistakes.add(
+            f"{where}.{needed}: {show(entry[needed])}", f"{entry['kind']} needs it", f"write {example}"
+        )
+        return
+    for word in [entry[needed]] if isinstance(entry[needed], str) else entry[needed]:
+        if words is not None and word not in words:
+            fix = did_you_mean(word, words, f"write {listing(words)}")
+            mistakes.add(f"{where}.{needed}: {show(word)}", f"is no value of {entry['column']}", fix)

@@ -1,12 +1,17 @@
 from gliaflow.marker.names import WHOLE, split_names
-from gliaflow.predict.names import NETWORKS
+from gliaflow.predict.names import ATLAS_GRAPH, ATTENTION_FUSION, NETWORKS
 
 HOW_NETWORKS_LEARN = PREDICT["networks"]
 SEEN = seg("images.npz", space=ATLAS)
 CHECKPOINT = f"{PREDICTED}/networks/{{split}}.pt"
 PERMUTED = f"{PREDICTED}/chance/permuted.tsv"
 APPLIED = f"{PREDICTED}/applied/{{cohort}}.tsv"
-NOT_OF_TRAINING = ("threads", "runtime_minutes", "frozen_weights")
+ATLAS_GRAPH_FILE = of_atlas("graph.npz")
+ATLAS_REGIONS = of_atlas("dseg.nii.gz", desc="graph")
+NOT_OF_TRAINING = (
+    *("threads", "runtime_minutes"),
+    *("frozen_weights", "regions", "connections", "pathology"),
+)
 
 
 def of_network(task):
@@ -60,10 +65,30 @@ def network_settings(*keys):
     }
 
 
+def network_file(key):
+    """The file that a key of predict.networks names, if it names one."""
+    path = HOW_NETWORKS_LEARN[key]
+    return [str(find_path(path))] if path else []
+
+
 def frozen_file(wildcards):
     """The weights that the config names, for the one network that takes them."""
-    path = HOW_NETWORKS_LEARN["frozen_weights"]
-    return [str(find_path(path))] if path and TASKS[wildcards.task]["model"] == "frozen_local" else []
+    return network_file("frozen_weights") if TASKS[wildcards.task]["model"] == "frozen_local" else []
+
+
+def some_task_is(model):
+    """Whether a task is done by a model."""
+    return any(task["model"] == model for task in TASKS.values())
+
+
+def seen_graph(wildcards):
+    """The graph of the atlas, where a network looks at it."""
+    return [ATLAS_GRAPH_FILE] if some_task_is(ATLAS_GRAPH) else []
+
+
+def seen_pathology(wildcards):
+    """The table of pathology, where a network looks at it."""
+    return network_file("pathology") if some_task_is(ATTENTION_FUSION) else []
 
 
 def network_package(wildcards):

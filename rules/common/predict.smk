@@ -1,4 +1,4 @@
-from gliaflow.predict.names import CLASSIFICATION, PICTURES, SURVIVAL
+from gliaflow.predict.names import CLASSIFICATION, PICTURES, SUBTYPE, SURVIVAL
 from gliaflow.predict.names import batches as batches_of_chance
 from gliaflow.predict.tasks import check_outcomes
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from gliaflow.errors import ConfigError, GliaflowError
+from gliaflow.marker.base import Design
 from gliaflow.marker.chance import write_permuted
 from gliaflow.marker.classifier import (
     Inputs,
-    View,
     build,
     dump,
     load,
@@ -26,6 +26,7 @@ from gliaflow.marker.classifier import (
 )
 from gliaflow.marker.dataset import Seen, crop, read_seen, see, write_seen
 from gliaflow.marker.fit import augment, fit_classifier
+from gliaflow.marker.graph import SeenGraph
 from gliaflow.marker.names import WHOLE, split_names
 from gliaflow.marker.networks import NETWORKS
 from gliaflow.marker.settings import Networks
@@ -48,6 +49,7 @@ from gliaflow.predict.tasks import Settings, Task
 from gliaflow.tables import read_rows, write_table
 
 EDGE = 16
+GRAPH = {"nodes": 6, "node_voxels": 20, "edges": 5, "edge_voxels": 8}
 QUICK = Networks(voxels=EDGE, epochs=1, batch_size=8)
 TWO = replace(QUICK, sequences=("t1c", "t2f"))
 FEW = Settings(folds=3, repeats=1, inner_folds=3, resamples=200, permutations=99, horizon_days=1)
@@ -69,7 +71,10 @@ def marker(model: str = "densenet3d_crop") -> Task:
 def cohort(
     folder: Path, subjects: int = 48, *, seed: int = 0, effect: float = 1.0, missing: float = 0.0
 ) -> Given:
-    """Sessions whose tumour has a bright rim in t1c where the marker is positive, by ``effect``."""
+    """Sessions whose tumour has a bright rim in t1c where the marker is positive, by ``effect``.
+
+    The rim is seen in the cube, the slice, and a third of the regions of a graph.
+    """
     random = np.random.default_rng(seed)
     sessions, images, people = [], [], []
     grid = np.linalg.norm(np.indices((EDGE,) * 3) - (EDGE - 1) / 2, axis=0)
@@ -84,6 +89,17 @@ def cohort(
         present[1] = True
         # the mean in the tumour does not tell it, or the guard against leaks would find it
         mean = np.where(present, random.normal(size=4), np.nan)
+        regions = random.normal(0, 0.5, (4, 6, 20))
+        regions[1, :2] += 2 * effect * positive
+        there = present[:, None, None]
+        graph = SeenGraph(
+            *(
+                regions * there,
+                regions[:, :5, :8] * there,
+                np.array([[0, 1], [1, 2], [2, 3], [3, 4], [4, 5]]),
+            ),
+            digest="one",
+        )
         seen = Seen(
             (volume * present[:, None, None, None]).astype(np.float32),
             (flat * present[:, None, None]).astype(np.float32),
@@ -91,6 +107,7 @@ def cohort(
             mean,
             tumour_ml=float(random.uniform(5, 90)),
             spacing_mm=2.0,
+            graph=graph,
         )
         name = f"P{number:03d}"
         images.append(folder / f"{name}.npz")
@@ -117,7 +134,7 @@ def auc(rows: pd.DataFrame) -> float:
 
 
 def test_every_name_has_its_network():
-    assert tuple(NETWORKS) == names.NETWORKS
+    assert list(NETWORKS) == list(names.NETWORKS)
 
 
 def test_a_crop_keeps_places_in_millimetres():
@@ -202,7 +219,7 @@ def test_each_network_trains_is_stored_and_predicts_the_same(small, tmp_path, mo
 
 
 def test_frozen_features_are_those_of_the_file_and_another_file_is_refused(small, tmp_path):
-    frozen = build("frozen_local", View(("t1c",), EDGE, 2.0)).frozen.state_dict()
+    frozen = build("frozen_local", Design(1, EDGE)).frozen.state_dict()
     stored = {f"module.{name}": tensor for name, tensor in frozen.items()}
     torch.save({"state_dict": {**stored, "module.conv_seg.0.weight": torch.zeros(1)}}, tmp_path / "good.pth")
     torch.save({"state_dict": {}}, tmp_path / "bad.pth")
@@ -219,14 +236,15 @@ def build_state(model: str) -> dict[str, torch.Tensor]:
     """The weights that a training begins with."""
     with torch.random.fork_rng():
         torch.manual_seed(FEW.seed)
-        return build(model, View(TWO.sequences, EDGE, QUICK.spacing_mm)).state_dict()
+        return build(model, Design(len(TWO.sequences), EDGE, **GRAPH)).state_dict()
 
 
 @pytest.mark.parametrize("model", NETWORKS)
 def test_what_a_missing_sequence_holds_is_not_looked_at(model):
     torch.manual_seed(1)
-    network = build(model, View(("t1n", "t1c", "t2f"), EDGE, 2.0))
-    size = (EDGE,) * 3 if network.takes == "volume" else (2 * EDGE,) * 2
+    network = build(model, Design(3, EDGE, **GRAPH))
+    sizes = {"volume": (EDGE,) * 3, "slice": (2 * EDGE,) * 2, "graph": (6 * 20 + 5 * 8,)}
+    size = sizes[network.takes]
     images, present = torch.randn(2, 3, *size), torch.tensor([[1.0, 1, 0], [1, 0, 1]])
     there = images * present.view(2, 3, *[1] * len(size))
     found = log_odds(network, Inputs(there, present))
@@ -377,15 +395,19 @@ class Harmful:
         return print, ("run",)
 
 
-@pytest.mark.parametrize("kind", ["code", "no zip", "other weights", "another network", "too large"])
+@pytest.mark.parametrize(
+    "kind", ["code", "no zip", "other weights", "another network", "too large", "other sizes"]
+)
 def test_weights_that_are_no_network_are_refused_and_not_run(tmp_path, kind, capsys):
     view = {"sequences": ["t1c"], "voxels": EDGE, "spacing_mm": 2.0}
-    state = build("median_slice", View(("t1c", "t2f"), EDGE, 2.0)).state_dict()
+    state = build("median_slice", Design(2, EDGE)).state_dict()
+    good = {"model": "median_slice", "graph": "", "design": vars(Design(1, EDGE)), "view": view}
     contents = {
-        "code": {"model": "median_slice", "view": Harmful()},
-        "other weights": {"model": "median_slice", "view": view, "state": state},
-        "another network": {"model": "nothing", "view": view, "state": {}},
-        "too large": {"model": "median_slice", "view": {**view, "voxels": 10**6}, "state": {}},
+        "code": {**good, "view": Harmful()},
+        "other weights": {**good, "state": state},
+        "another network": {**good, "model": "nothing", "state": {}},
+        "too large": {**good, "view": {**view, "voxels": 10**6}, "state": {}},
+        "other sizes": {**good, "design": {**vars(Design(1, EDGE)), "nodes": 10**9}, "state": {}},
     }
     torch.save(contents.get(kind), tmp_path / "one.pt")
     content = b"no zip" if kind == "no zip" else (tmp_path / "one.pt").read_bytes()

@@ -15,6 +15,10 @@ IDH = {
     "positive": "mutant",
     "features": ["wt_*"],
 }
+TYPE = {
+    **{"name": "type", "kind": "subtype", "model": "logistic", "features": ["wt_*"], "column": "diagnosis"},
+    "classes": ["astrocytoma", "oligodendroglioma", "glioblastoma"],
+}
 SURVIVAL = {"name": "os", "kind": "survival", "model": "cox", "features": ["wt_*", "age"]}
 
 
@@ -46,7 +50,12 @@ def test_tasks_that_are_right_are_completed():
         ({**IDH, "column": "idh1"}, "is no column of the patients' data; did you mean idh?"),
         ({**IDH, "features": []}, "names no feature"),
         ({**SURVIVAL, "column": "idh"}, "survival is told by time and event"),
-        ({**IDH, "kind": "regression"}, "is not one of classification or survival"),
+        ({**IDH, "classes": ["mutant", "wildtype"]}, "has classes, which classification does not take"),
+        ({**TYPE, "classes": ["glioblastoma"]}, "subtype needs it; write three values or more"),
+        ({**TYPE, "classes": ["glioma", "astrocytoma", "other"]}, "is no value of diagnosis"),
+        ({**TYPE, "positive": "other"}, "has positive, which subtype does not take"),
+        ({**TYPE, "model": "median_slice"}, "is no model for subtype"),
+        ({**IDH, "kind": "regression"}, "is not one of classification, subtype or survival"),
     ],
 )
 def test_mistakes_in_a_task_are_told(task, told):

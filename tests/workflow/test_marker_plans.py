@@ -88,3 +88,28 @@ def test_features_for_a_network_and_a_network_for_survival_are_refused(tmp_path)
     assert found.status == 1
     assert "predict.tasks (entry 1).features: is a list, but networks look at images" in found.output
     assert "'median_slice': is no model for survival" in found.output
+
+
+def test_the_graph_and_pathology_are_made_for_the_networks_that_look_at_them(tmp_path):
+    sheet, people = cohort(tmp_path)
+    words = ["astrocytoma", "oligodendroglioma", "glioblastoma", "glioblastoma"] * 10
+    lines = Path(people).read_text().splitlines()
+    table = [f"{line}\t{word}" for line, word in zip(lines, ["diagnosis", *words], strict=True)]
+    Path(people).write_text("\n".join(table) + "\n")
+    for name in ("slides.tsv", "regions.nii.gz"):
+        (tmp_path / name).touch()
+    subtype = {"name": "type", "kind": "subtype", "column": "diagnosis", "model": "attention_fusion"}
+    tasks = [{**MGMT, "model": "atlas_graph"}, {**subtype, "classes": words[:3]}]
+    files = {"regions": str(tmp_path / "regions.nii.gz"), "pathology": str(tmp_path / "slides.tsv")}
+    predict = {"tasks": tasks, "folds": 3, "least_per_class": 10, "networks": {**NETWORKS, **files}}
+    found = facts(tmp_path, sheet, "predict", participants=people, predict=predict)
+    jobs = {rule: [job for job in found["jobs"] if job["rule"] == rule] for rule in found["rules"]}
+    (graph,) = jobs["marker_graph"]
+    assert files["regions"] in graph["input"]
+    assert all({graph["output"][0], files["pathology"]} <= set(job["input"]) for job in jobs["marker_data"])
+    (scored,) = jobs["predict_score_subtypes"]
+    assert any(path.endswith("predict/type/confusion.png") for path in scored["output"])
+    plain = facts(tmp_path, sheet, "predict", participants=people, predict={**predict, "tasks": [MGMT]})
+    assert not [job for job in plain["jobs"] if job["rule"] == "marker_graph"]
+    (first, *_) = (job for job in plain["jobs"] if job["rule"] == "marker_data")
+    assert files["pathology"] not in first["input"]

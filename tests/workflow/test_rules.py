@@ -12,6 +12,7 @@ SHARED_SCRIPTS = {
     "coregister": "register.py",
     "register_session": "register.py",
     "predict_score_classes": "predict_score.py",
+    "predict_score_subtypes": "predict_score.py",
     "predict_score_survival": "predict_score.py",
 }
 LOCAL = {"fetch_model", "fetch_hdbet", "dataset_description"}
