@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gliaflow.marker.names import VOLUME
+
 GROUPS = ("group", {"num_groups": 8})
 SMALL_DENSENET: Mapping[str, Any] = {
     **{"init_features": 32, "growth_rate": 16, "block_config": (4, 8, 8), "norm": GROUPS}
 }
 """Three dense blocks of growth 16, a tenth of a DenseNet-121, for cohorts of a few hundred."""
-VOLUME, SLICE, GRAPH = "volume", "slice", "graph"
 
 
 @dataclass(frozen=True)

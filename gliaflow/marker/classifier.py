@@ -16,9 +16,10 @@ from torch import Tensor
 from gliaflow.errors import ConfigError, GliaflowError
 from gliaflow.images import Array, write_bytes
 from gliaflow.labels import SEQUENCES
-from gliaflow.marker.base import GRAPH, Design, Network
-from gliaflow.marker.dataset import read_seen
+from gliaflow.marker.base import Design, Network
+from gliaflow.marker.dataset import FINER, read_seen
 from gliaflow.marker.graph import SeenGraph
+from gliaflow.marker.names import GRAPH, SLICE
 from gliaflow.marker.networks import NETWORKS
 from gliaflow.nnunet.weights import NOT_READABLE
 from gliaflow.predict.names import IMAGES
@@ -147,17 +148,12 @@ def read_inputs(paths: Sequence[str] | pd.Series, view: View, model: str) -> Inp
     takes = NETWORKS[model].takes
     images, present, patches, graphs = [], [], [], []
     for path in map(Path, paths):
-        seen = read_seen(path)
-        if (seen.volume.shape[-1], seen.spacing_mm) != (view.voxels, view.spacing_mm):
-            raise GliaflowError(
-                f"{path}: a cube of {seen.volume.shape[-1]} voxels of {seen.spacing_mm:g} mm, and the "
-                f"network was trained on {view.voxels} of {view.spacing_mm:g} mm; "
-                "write these into predict.networks.voxels and spacing_mm"
-            )
+        seen = read_seen(path, (takes,))
         if not seen.present[channels].any():
             raise GliaflowError(f"{path}: has none of the sequences {', '.join(view.sequences)}")
         if takes != GRAPH:
             images.append(getattr(seen, takes)[channels])
+            _check_size(images[-1].shape[-1] // (FINER if takes == SLICE else 1), seen.spacing_mm, view, path)
         elif seen.graph is None:
             raise GliaflowError(f"{path}: shows no graph of the atlas; remove it")
         else:
@@ -190,6 +186,15 @@ def stacked(patches: Sequence[Array]) -> Tensor:
         if len(one):
             whole[number, : len(one), : one.shape[1]] = one
     return torch.from_numpy(whole)
+
+
+def _check_size(voxels: int, spacing_mm: float, view: View, path: Path) -> None:
+    if (voxels, spacing_mm) != (view.voxels, view.spacing_mm):
+        raise GliaflowError(
+            f"{path}: a cube of {voxels} voxels of {spacing_mm:g} mm, and the network was trained on "
+            f"{view.voxels} of {view.spacing_mm:g} mm; "
+            "write these into predict.networks.voxels and spacing_mm"
+        )
 
 
 def _graph_values(graph: SeenGraph, channels: Sequence[int]) -> Array:

@@ -1,7 +1,7 @@
 """What networks see of a session: a cube around the tumour and the slice through its middle."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,10 @@ from gliaflow.images import Array, data_of, read_image, same_grid, spacing_of, w
 from gliaflow.labels import SEQUENCES, region_mask
 from gliaflow.marker.boxes import crop
 from gliaflow.marker.graph import SeenGraph, read_graph, see_graph
+from gliaflow.marker.names import GRAPH, SLICE, VOLUME
 
+PARTS = (VOLUME, SLICE, GRAPH)
+NOTHING: Array = np.zeros(0, np.float32)
 FINER = 2
 MM3_PER_ML = 1000.0
 
@@ -159,8 +162,15 @@ def write_seen(path: Path, seen: Seen) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def read_seen(path: Path) -> Seen:
+def read_seen(path: Path, parts: Collection[str] = PARTS) -> Seen:
     """Read what `write_seen` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    parts
+        What is needed of the large parts; the others are left empty, and are not unpacked.
 
     Raises
     ------
@@ -170,12 +180,12 @@ def read_seen(path: Path) -> Seen:
     try:
         with np.load(path, allow_pickle=False) as stored:
             graph = None
-            if "nodes" in stored:
+            if GRAPH in parts and "nodes" in stored:
                 nodes, edges = (stored[name].astype(np.float32) for name in ("nodes", "edges"))
                 graph = SeenGraph(nodes, edges, stored["pairs"], str(stored["digest"]))
             return Seen(
-                volume=stored["volume"].astype(np.float32),
-                slice=stored["slice"].astype(np.float32),
+                volume=stored["volume"].astype(np.float32) if VOLUME in parts else NOTHING,
+                slice=stored["slice"].astype(np.float32) if SLICE in parts else NOTHING,
                 present=stored["present"],
                 mean=stored["mean"],
                 tumour_ml=float(stored["tumour_ml"]),

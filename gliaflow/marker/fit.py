@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from gliaflow.errors import ConfigError, GliaflowError
 from gliaflow.images import Array
-from gliaflow.marker.base import GRAPH, Network
+from gliaflow.marker.base import Network
 from gliaflow.marker.classifier import (
     ImageClassifier,
     Inputs,
@@ -25,6 +25,7 @@ from gliaflow.marker.classifier import (
     read_inputs,
     same_arithmetic,
 )
+from gliaflow.marker.names import GRAPH
 from gliaflow.marker.networks import FrozenLocal
 from gliaflow.marker.settings import Networks
 from gliaflow.nnunet.weights import NOT_READABLE

@@ -6,7 +6,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gliaflow.marker.base import GRAPH, Design, Network, as_odds
+from gliaflow.marker.base import Design, Network, as_odds
+from gliaflow.marker.names import GRAPH
 
 CODES = 12
 WIDTH = 64

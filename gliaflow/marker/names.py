@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+VOLUME, SLICE, GRAPH = "volume", "slice", "graph"
+"""What a network may look at."""
 WHOLE = "all"
 """The training on all rows, whose network is packed."""
 

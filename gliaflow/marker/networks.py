@@ -14,8 +14,9 @@ from monai.networks.nets.resnet import resnet10
 from torch import Tensor, nn
 
 from gliaflow.marker.attention_fusion import AttentionFusion
-from gliaflow.marker.base import GROUPS, SLICE, SMALL_DENSENET, Design, Network, as_odds, with_presence
+from gliaflow.marker.base import GROUPS, SMALL_DENSENET, Design, Network, as_odds, with_presence
 from gliaflow.marker.graph_network import AtlasGraphNetwork
+from gliaflow.marker.names import SLICE
 
 FEATURES = 512
 B0 = [

@@ -41,7 +41,7 @@ def image_sessions(
     """
     rows: list[dict[str, Any]] = []
     for session, path in zip(sessions, images, strict=True):
-        seen = read_seen(path)
+        seen = read_seen(path, ())
         means = {summary(name): float(mean) for name, mean in zip(SEQUENCES, seen.mean, strict=True)}
         own = {VOLUME: seen.tumour_ml, **means, PATCHES: len(seen.patches), IMAGES: str(path)}
         rows.append({**session, **own})

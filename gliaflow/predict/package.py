@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io as sio
 
 from gliaflow.errors import ConfigError
 from gliaflow.fetch import sha256_of
@@ -273,6 +272,8 @@ def estimator_bytes(pipeline: Any) -> bytes:
 
     skops names its parts after their addresses in memory; here they are numbered in order of appearance.
     """
+    import skops.io as sio  # takes seconds, and most jobs need no estimator
+
     stored = zipfile.ZipFile(io.BytesIO(sio.dumps(pipeline)))
     schema = stored.read("schema.json").decode()
     found = re.findall(r'"__id__": (\d+)', schema)
@@ -292,6 +293,8 @@ def load_estimator(content: bytes, where: str) -> Any:
     ConfigError
         It holds another type, or cannot be read.
     """
+    import skops.io as sio
+
     try:
         strange = sorted(set(sio.get_untrusted_types(data=content)) - set(TRUSTED))
     except Exception as error:
