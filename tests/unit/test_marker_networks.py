@@ -75,7 +75,7 @@ def cohort(
 
     The rim is seen in the cube, the slice, and a third of the regions of a graph.
     """
-    random = np.random.default_rng(seed)
+    random, of_graph = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     sessions, images, people = [], [], []
     grid = np.linalg.norm(np.indices((EDGE,) * 3) - (EDGE - 1) / 2, axis=0)
     for number in range(subjects):
@@ -89,7 +89,7 @@ def cohort(
         present[1] = True
         # the mean in the tumour does not tell it, or the guard against leaks would find it
         mean = np.where(present, random.normal(size=4), np.nan)
-        regions = random.normal(0, 0.5, (4, 6, 20))
+        regions = of_graph.normal(0, 0.5, (4, 6, 20))
         regions[1, :2] += 2 * effect * positive
         there = present[:, None, None]
         graph = SeenGraph(
