@@ -2,12 +2,13 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+import warm
+from facts import write_facts
 
 REPOSITORY = Path(__file__).parents[2]
 SEQUENCES = ("t1n", "t1c", "t2w", "t2f")
@@ -93,16 +94,7 @@ def settings(sheets: list[Path], config: dict) -> list[str]:
 
 def snakemake(*arguments: str | Path, cwd: Path = REPOSITORY) -> Planned:
     """Run Snakemake; a run that hangs fails the test."""
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *map(str, arguments)],
-        cwd=cwd,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=300,
-        check=False,
-    )
-    return Planned(done.returncode, done.stdout)
+    return Planned(*warm.call(warm.command_line, list(map(str, arguments)), cwd))
 
 
 def plan(
@@ -129,9 +121,8 @@ def plan_of(folder: Path, rows: list[dict[str, str]], **config: object) -> Plann
 
 def facts(folder: Path, sheet: Path, target: str = "all", **config: object) -> dict:
     """Rules and planned jobs in full, as ``facts.py`` writes them."""
-    script = Path(__file__).with_name("facts.py")
     given = json.dumps({"samples": [str(sheet)], **config})
     place = [REPOSITORY / "Snakefile", folder / "out", folder / "facts.json"]
-    command = [sys.executable, script, *place, given, target]
-    subprocess.run(command, check=True, timeout=300, capture_output=True)
+    status, printed = warm.call(write_facts, [*map(str, place), given, target], REPOSITORY)
+    assert status == 0, printed
     return json.loads((folder / "facts.json").read_text())

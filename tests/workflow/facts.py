@@ -1,10 +1,6 @@
-"""Write what Snakemake knows of rules and planned jobs, which no option of its command line prints in full.
-
-usage: facts.py SNAKEFILE DIRECTORY FACTS CONFIG TARGET
-"""
+"""What Snakemake knows of rules and planned jobs, which no option of its command line prints in full."""
 
 import json
-import sys
 from pathlib import Path
 
 from snakemake.api import SnakemakeApi
@@ -40,7 +36,7 @@ def job_facts(job):
     }
 
 
-def main(snakefile, directory, facts, config, target):
+def write_facts(snakefile, directory, facts, config, target):
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(
             ResourceSettings(cores=1),
@@ -53,7 +49,3 @@ def main(snakefile, directory, facts, config, target):
         rules = {rule.name: rule_facts(rule) for rule in made.rules}
         jobs = [job_facts(job) for job in made.dag.needrun_jobs(exclude_finished=False)]
         Path(facts).write_text(json.dumps({"rules": rules, "jobs": jobs}, default=str))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
