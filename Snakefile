@@ -32,6 +32,14 @@ include: "rules/habitats.smk"
 include: "rules/report.smk"
 
 
+onsuccess:
+    tell_end()
+
+
+onerror:
+    end_in_part(tell_end())
+
+
 rule all:
     default_target: True
     input:

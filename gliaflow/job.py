@@ -9,6 +9,9 @@ from contextlib import contextmanager
 
 from gliaflow.errors import GliaflowError
 
+FAILED, DONE = "ERROR ", "DONE "
+"""What the last line of a log begins with. Without either, the job runs, or it was killed."""
+
 
 @contextmanager
 def job(log: str, name: str) -> Iterator[None]:
@@ -26,6 +29,8 @@ def job(log: str, name: str) -> Iterator[None]:
     SystemExit
         With status 1 after any error. An error of the data (`GliaflowError`) ends the log with its one
         sentence, any other with its traceback; the last line goes to the console too.
+
+    A job that ends well ends its log with a line that says so.
     """
     console = os.fdopen(os.dup(sys.stderr.fileno()), "w")
     with open(log, "w", encoding="utf-8") as stream:  # noqa: PTH123
@@ -41,6 +46,8 @@ def job(log: str, name: str) -> Iterator[None]:
             if not isinstance(error, GliaflowError):
                 traceback.print_exc()
             message = f"{name}: {error}" if str(error) else f"{name}: {type(error).__name__}"
-            print(f"ERROR {message}", file=sys.stderr, flush=True)
+            print(f"{FAILED}{message}", file=sys.stderr, flush=True)
             print(f"gliaflow: {message}", file=console, flush=True)
             raise SystemExit(1) from None
+        sys.stdout.flush()
+        print(f"{DONE}{name}", file=sys.stderr, flush=True)

@@ -12,6 +12,16 @@ rule dataset_description:
         "../scripts/dataset_description.py"
 
 
+rule status:
+    log:
+        "logs/status/status.log",
+    localrule: True
+    conda:
+        "../envs/imaging.yaml"
+    run:
+        tell_status(locked_since())
+
+
 rule qc_registration:
     input:
         images=of_sequences(IN_REF),

@@ -5,8 +5,8 @@ def deformable(entry):
     return wanted and bool(sources_of(entry) and sources_of(first))
 
 
-def session_outputs(entry):
-    """Every file that a finished session has."""
+def session_patterns(entry):
+    """The path patterns of every file that a finished session has, each with its sequences or with none."""
     per_sequence = [
         anat("{sequence}.nii.gz", space="ref"),
         anat("mask.nii.gz", space="{sequence}", desc="brain"),
@@ -26,20 +26,34 @@ def session_outputs(entry):
     per_session += rater_outputs(entry)
     if deformable(entry):
         per_session.append(FIELD)
-    return [file_of(pattern, entry) for pattern in per_session] + [
-        file_of(pattern, entry, sequence=sequence) for pattern in per_sequence for sequence in entry.expected
+    sequences = [dict(sequence=sequence) for sequence in entry.expected]
+    return [(pattern, [{}]) for pattern in per_session] + [(pattern, sequences) for pattern in per_sequence]
+
+
+def session_outputs(entry):
+    """Every file that a finished session has."""
+    return [
+        file_of(pattern, entry, **names)
+        for pattern, sequences in session_patterns(entry)
+        for names in sequences
     ]
+
+
+def cohort_patterns():
+    """The path patterns of every file that belongs to a cohort rather than to a session, each with the cohort."""
+    cohorts = sorted({entry.cohort for entry in SESSIONS.values()})
+    evaluated = {entry.cohort for entry in SESSIONS.values() if is_evaluated(entry)}
+    return (
+        [("results/{cohort}/dataset_description.json", cohort) for cohort in cohorts]
+        + [(COHORT_FEATURES, cohort) for cohort in segmented_cohorts()]
+        + [(path, cohort) for cohort in cohorts if cohort in evaluated for path in COHORT_SCORES]
+        + [(PREDICTIONS, cohort) for cohort in segmented_cohorts() if TASKS]
+    )
 
 
 def cohort_outputs():
     """Every file that belongs to a cohort rather than to a session."""
-    cohorts = sorted({entry.cohort for entry in SESSIONS.values()})
-    evaluated = {entry.cohort for entry in SESSIONS.values() if is_evaluated(entry)}
-    return (
-        [f"results/{cohort}/dataset_description.json" for cohort in cohorts]
-        + [COHORT_FEATURES.format(cohort=cohort) for cohort in segmented_cohorts()]
-        + [path.format(cohort=cohort) for cohort in cohorts if cohort in evaluated for path in COHORT_SCORES]
-    )
+    return [pattern.format(cohort=cohort) for pattern, cohort in cohort_patterns()]
 
 
 def final_outputs():
@@ -47,7 +61,7 @@ def final_outputs():
     wanted = (growth_outputs() if GROWTH["in_all"] else []) + (
         habitats_outputs() if HABITATS["in_all"] else []
     )
-    return cohort_outputs() + of_sessions + wanted + predict_outputs()
+    return list(dict.fromkeys(cohort_outputs() + of_sessions + wanted + predict_outputs()))
 
 
 def pictures_there():

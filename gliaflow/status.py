@@ -1,0 +1,249 @@
+"""What is done, what failed and what waits, for every subject and stage of a cohort.
+
+A stage of a session is done when all of its files are there: each is written whole or not at all. What failed
+is told by the logs, whose last line says how a job ended (`gliaflow.job`).
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gliaflow.job import DONE, FAILED
+from gliaflow.tables import NAME_COLUMNS, write_table
+
+COMPLETE, BROKEN, RUNNING, WAITING = "done", "failed", "running", "waiting"
+STATES = (COMPLETE, BROKEN, RUNNING, WAITING)
+STATUS_COLUMNS: Mapping[str, str] = {
+    **NAME_COLUMNS,
+    "stage": "Part of the workflow, named like its file in rules/",
+    "state": "done: all files are there; failed: a job ended without them; running; waiting for another job",
+    "rule": "What failed or runs",
+    "message": "The last line of its log",
+    "advice": "What to do",
+    "log": "The log",
+}
+PARTLY_FAILED = 3
+"""Exit status of a run in which some sessions were finished and others were not."""
+TAIL_BYTES = 8192
+TRACEBACK = "Traceback (most recent call last)"
+DATA = "do what the message says, and start again; only what is missing is run"
+PROGRAM = "an error of the program or its software: read the log, and report it with the log"
+KILLED = (
+    "it ended without a word: out of memory, out of time, or stopped; start again, each attempt asks for "
+    "twice the memory, or give the rule more time (--set-resources RULE:runtime=MINUTES)"
+)
+MOST_TOLD = 10
+Key = tuple[str, str, str]
+"""Cohort, subject and session; the last two are empty for what belongs to a cohort."""
+OF_ALL: Key = ("", "", "")
+NOTHING = dict.fromkeys(("state", "rule", "message", "advice", "log"), "")
+
+
+@dataclass(frozen=True)
+class LogEnd:
+    """How a job ended: its rule, the log with its last line, whether a traceback stands before, and when."""
+
+    rule: str
+    path: str
+    line: str
+    traceback: bool
+    changed: float
+
+    @property
+    def failed(self) -> bool:
+        """Whether the job told of an error."""
+        return self.line.startswith(FAILED)
+
+    @property
+    def well(self) -> bool:
+        """Whether the job came to its end without an error."""
+        return self.line.startswith(DONE)
+
+
+def cohort_status(
+    wanted: Mapping[Key, Mapping[str, Sequence[str]]],
+    stages: Mapping[str, str],
+    *,
+    root: Path,
+    since: float | None = None,
+) -> list[dict[str, str]]:
+    """Return the state of every session and stage of some cohorts.
+
+    Parameters
+    ----------
+    wanted
+        By session, by stage, the paths of the files that a finished session has, relative to ``root``.
+    stages
+        The stage of each rule, in the order of the workflow.
+    root
+        The folder that the workflow runs in.
+    since
+        When the run that is in progress began (seconds since the epoch): a younger log without an end belongs
+        to a job that runs. None where nothing runs.
+
+    Returns
+    -------
+    list of dict
+        With the columns of `STATUS_COLUMNS`.
+    """
+    cohorts = sorted({key[0] for key in wanted})
+    present = {path for cohort in cohorts for path in files_of(root, f"results/{cohort}")}
+    logs = logs_of(root, cohorts)
+    order = list(dict.fromkeys(stages.values()))
+    rows: list[dict[str, str]] = []
+    for key, by_stage in wanted.items():
+        missing = {stage for stage, paths in by_stage.items() if not present.issuperset(paths)}
+        ends = [*logs.get(key, []), *logs.get(OF_ALL, [])] if missing else []
+        troubles = _troubles(ends, stages)
+        rows += _rows_of(key, list(by_stage), missing, troubles, order=order, since=since)
+    return rows
+
+
+def write_status(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write the status of a cohort, and its data dictionary."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_table(path, rows, STATUS_COLUMNS)
+
+
+def summary(rows: Iterable[Mapping[str, str]], order: Sequence[str] = ()) -> str:
+    """Return how many sessions of each cohort are in which state, stage by stage, and what failed first.
+
+    Parameters
+    ----------
+    rows
+        From `cohort_status`.
+    order
+        The stages in the order in which they are told; others follow.
+
+    Examples
+    --------
+    >>> row = dict(cohort="one", subject="A", session="1", stage="segment", state="done")
+    >>> print(summary([row, row | {"subject": "B", "state": "waiting"}]))
+    one         done  failed  running  waiting
+      segment      1       0        0        1
+    """
+    rows = list(rows)
+    lines = []
+    for cohort in dict.fromkeys(row["cohort"] for row in rows):
+        own = [row for row in rows if row["cohort"] == cohort]
+        width = max(len(cohort), *(2 + len(row["stage"]) for row in own)) + 2
+        lines.append(f"{cohort:{width}}" + "  ".join(STATES).rjust(31))
+        there = dict.fromkeys(row["stage"] for row in own)
+        for stage in dict.fromkeys([*(stage for stage in order if stage in there), *there]):
+            counts = Counter(row["state"] for row in own if row["stage"] == stage)
+            told = "  ".join(f"{counts[state]:{len(state)}}" for state in STATES)
+            lines.append(f"  {stage:{width - 2}}" + told.rjust(31))
+        lines += [
+            f"  {_named(row)}: {row['rule']}: {row['message']}"
+            for row in [row for row in own if row["state"] == BROKEN][:MOST_TOLD]
+        ]
+    return "\n".join(lines)
+
+
+def exit_status(rows: Iterable[Mapping[str, str]]) -> int:
+    """Return `PARTLY_FAILED` where at least one session is finished, else 1.
+
+    >>> row = dict(cohort="one", subject="A", session="1", stage="segment", state="failed")
+    >>> exit_status([row]), exit_status([row, row | {"subject": "B", "state": "done"}])
+    (1, 3)
+    """
+    states: dict[Key, set[str]] = {}
+    for row in rows:
+        if row["subject"]:
+            states.setdefault((row["cohort"], row["subject"], row["session"]), set()).add(row["state"])
+    return PARTLY_FAILED if {COMPLETE} in states.values() else 1
+
+
+def files_of(root: Path, folder: str) -> Iterator[str]:
+    """Give every file below a folder, as a path relative to the root; one call for each folder."""
+    for place, _, names in os.walk(root / folder):
+        inside = Path(place).relative_to(root).as_posix()
+        yield from (f"{inside}/{name}" for name in names)
+
+
+def logs_of(root: Path, cohorts: Sequence[str]) -> dict[Key, list[LogEnd]]:
+    """Return the ends of the logs of each session, of each cohort, and (`OF_ALL`) of what belongs to none."""
+    found: dict[Key, list[LogEnd]] = {}
+    for folder in sorted(entry for entry in (root / "logs").glob("*") if entry.is_dir()):
+        for path in sorted(folder.glob("*.log")):
+            key = (path.stem, "", "") if path.stem in cohorts else OF_ALL
+            found.setdefault(key, []).append(log_end(path, root, folder.name))
+        for cohort in cohorts:
+            for path in sorted((folder / cohort).glob("*.log")):
+                key = (cohort, *_subject_and_session(path.stem))
+                found.setdefault(key, []).append(log_end(path, root, folder.name))
+    return found
+
+
+def log_end(path: Path, root: Path, rule: str) -> LogEnd:
+    """Read how a job ended from the end of its log."""
+    known = path.stat()
+    with path.open("rb") as stream:
+        stream.seek(max(0, known.st_size - TAIL_BYTES))
+        text = stream.read().decode(errors="replace")
+    lines = [line for line in text.splitlines() if line.strip()]
+    line = lines[-1] if lines else ""
+    return LogEnd(rule, path.relative_to(root).as_posix(), line, TRACEBACK in text, known.st_mtime)
+
+
+def _subject_and_session(stem: str) -> tuple[str, str]:
+    """Return both from the name of a log such as ``sub-01_ses-2_t1c``."""
+    subject, session, *_ = [*stem.split("_"), ""]
+    return subject.removeprefix("sub-"), session.removeprefix("ses-")
+
+
+def _troubles(ends: Iterable[LogEnd], stages: Mapping[str, str]) -> dict[str, LogEnd]:
+    """Return by stage the log that tells why it is not done: one with an error before one without an end."""
+    known = [end for end in ends if end.rule in stages and not end.well]
+    found: dict[str, LogEnd] = {}
+    for end in sorted(known, key=lambda end: not end.failed):
+        found.setdefault(stages[end.rule], end)
+    return found
+
+
+def _rows_of(
+    key: Key,
+    wanted: Sequence[str],
+    missing: set[str],
+    troubles: Mapping[str, LogEnd],
+    *,
+    order: Sequence[str],
+    since: float | None,
+) -> Iterator[dict[str, str]]:
+    """Give the rows of a session: its stages, and others before them that keep it from going on."""
+    last = max((order.index(stage) for stage in missing), default=0)
+    others = {stage for stage in troubles if stage not in wanted and order.index(stage) < last}
+    before = ""
+    for stage in sorted({*wanted, *others}, key=order.index):
+        row = {**dict(zip(NAME_COLUMNS, key, strict=True)), "stage": stage, **NOTHING}
+        end = troubles.get(stage)
+        if stage in wanted and stage not in missing:
+            yield row | {"state": COMPLETE}
+        elif end is None:
+            yield row | {"state": WAITING, "advice": before}
+        else:
+            state = RUNNING if not end.failed and since is not None and end.changed >= since else BROKEN
+            advice = (
+                "" if state == RUNNING else KILLED if not end.failed else PROGRAM if end.traceback else DATA
+            )
+            message = end.line.removeprefix(FAILED)
+            yield row | {
+                "state": state,
+                "rule": end.rule,
+                "message": message,
+                "advice": advice,
+                "log": end.path,
+            }
+            before = before or f"waits for {end.rule} of {stage}"
+
+
+def _advice(end: LogEnd) -> str:
+    if not end.failed:
+        return KILLED
+    return PROGRAM if end.traceback else DATA
+
+
+def _named(row: Mapping[str, str]) -> str:
+    return f"sub-{row['subject']}/ses-{row['session']}" if row["subject"] else "cohort"
