@@ -9,7 +9,6 @@ from typing import Any
 from gliaflow import __version__
 from gliaflow.images import write_bytes
 
-
 ALWAYS = ("numpy", "nibabel")
 """What computes and writes every image, and so belongs into every sidecar."""
 

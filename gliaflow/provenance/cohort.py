@@ -55,7 +55,7 @@ def tell_provenance(
     found = gather(cohort, root, jobs_of(read_records(kept)), besides)
     story = Story(root, found, Namer(root, called))
     story.tell()
-    return json.loads(story.document.serialize(format="json"))
+    return json.loads(story.document.serialize(format="json") or "{}")
 
 
 class Story:
@@ -172,8 +172,9 @@ class Story:
 
     def _tell_agent(self, agent: str, known: Mapping[str, str | None]) -> None:
         if self._new("agent", agent, ""):
-            attributes = {key: value for key, value in known.items() if value is not None}
-            self.document.agent(agent, {PROV["type"]: PROV["SoftwareAgent"], **attributes})
+            attributes: list[tuple[Any, Any]] = [(PROV["type"], PROV["SoftwareAgent"])]
+            attributes += [(key, value) for key, value in known.items() if value is not None]
+            self.document.agent(agent, attributes)
 
     def _link(self, kind: str, first: str, second: str) -> None:
         if self._new(kind, first, second):

@@ -14,7 +14,18 @@ from gliaflow.fetch import sha256_of
 
 BIDS_VERSION = "1.10.0"
 SOFTWARE = (
-    *("SimpleITK", "antspyx", "dcm2niix", "dipy", "hd-bet", "monai", "nibabel", "nilearn", "nipype", "nnunetv2"),
+    *(
+        "SimpleITK",
+        "antspyx",
+        "dcm2niix",
+        "dipy",
+        "hd-bet",
+        "monai",
+        "nibabel",
+        "nilearn",
+        "nipype",
+        "nnunetv2",
+    ),
     *("numba", "numpy", "pandas", "pydicom", "scikit-fmm", "scikit-image", "scikit-learn", "scikit-survival"),
     *("scipy", "snakebids", "snakemake", "torch"),
 )

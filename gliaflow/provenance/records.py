@@ -66,7 +66,8 @@ def read_records(folder: Path) -> dict[str, Record]:
     """
     if not folder.is_dir():
         raise ConfigError(
-            f"{folder}: not there, so nothing is known of what ran; run the workflow in this folder, without --drop-metadata"
+            f"{folder}: not there, so nothing is known of what ran; run the workflow in this folder, and without "
+            "--drop-metadata"
         )
     found = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
@@ -82,7 +83,8 @@ def jobs_of(records: Mapping[str, Record]) -> dict[str, Job]:
     for path, record in sorted(records.items()):
         unique = record.log or (path,)
         groups.setdefault((record.rule, unique, record.run), []).append(path)
-    jobs, names = {}, _names(groups)
+    jobs: dict[str, Job] = {}
+    names = _names(groups)
     for key, paths in groups.items():
         records_of = [records[path] for path in paths]
         whole = _span(records_of)
