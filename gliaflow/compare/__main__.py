@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gliaflow.compare.folders import Compared, compare_folders
+from gliaflow.compare.folders import Compared, compare_folders, results_in
 from gliaflow.compare.reasons import UNEXPLAINED, origins, reasons
 from gliaflow.errors import GliaflowError
 
@@ -22,11 +22,10 @@ provenance.json is passed over: it says when each job ran."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare as a command line asks; return the exit status."""
     options = _parser().parse_args(arguments)
+    first, second = results_in(options.first), results_in(options.second)
     try:
-        found = compare_folders(
-            options.first, options.second, tolerance=options.tolerance, ignored=options.ignore
-        )
-        told = reasons(options.first, options.second, found)
+        found = compare_folders(first, second, tolerance=options.tolerance, ignored=options.ignore)
+        told = reasons(first, second, found)
     except (GliaflowError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -71,7 +70,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog=STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("first", type=Path, metavar="A", help="folder of results, such as results/demo")
+    parser.add_argument(
+        "first",
+        type=Path,
+        metavar="A",
+        help="folder of results, such as results/demo, or one that the workflow ran in",
+    )
     parser.add_argument("second", type=Path, metavar="B", help="the folder to compare it with")
     parser.add_argument(
         "--tolerance",

@@ -73,7 +73,7 @@ def compare_folders(
     ConfigError
         A folder is not there, or holds no file.
     """
-    paths = [files_of(folder) for folder in (first, second)]
+    paths = files_of(first), files_of(second)
     found = Compared()
     for path in sorted({*paths[0], *paths[1]}):
         if Path(path).name == TIMED or any(fnmatch(path, pattern) for pattern in ignored):
@@ -85,6 +85,12 @@ def compare_folders(
         else:
             _compare(found, path, first / path, second / path, tolerance)
     return found
+
+
+def results_in(folder: Path) -> Path:
+    """Return the results of a folder that the workflow ran in; another folder is returned as it is."""
+    inside = folder / "results"
+    return inside if inside.is_dir() else folder
 
 
 def files_of(folder: Path) -> set[str]:

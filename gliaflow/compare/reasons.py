@@ -14,8 +14,8 @@ EXPLAINING = (
 )
 """The keys of a sidecar that say how a file came about, rather than what is in it."""
 UNEXPLAINED = (
-    "its sidecars name the same software, settings and sources; another machine, other libraries beneath, or a "
-    "step that is not repeatable"
+    "its sidecars name the same software, settings and sources; another machine, or a step that is not "
+    "repeatable"
 )
 
 

@@ -66,8 +66,8 @@ def read_records(folder: Path) -> dict[str, Record]:
     """
     if not folder.is_dir():
         raise ConfigError(
-            f"{folder}: not there, so nothing is known of what ran; run the workflow in this folder, and without "
-            "--drop-metadata"
+            f"{folder}: not there, so nothing is known of what ran; run the workflow in this folder, and "
+            "without --drop-metadata"
         )
     found = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):

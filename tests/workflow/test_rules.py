@@ -16,7 +16,7 @@ SHARED_SCRIPTS = {
     "predict_score_survival": "predict_score.py",
 }
 LOCAL = {"fetch_model", "fetch_hdbet", "dataset_description"}
-TARGETS = {"growth", "growth_experiment", "habitats", "all", "pictures", "predict", "train"}
+TARGETS = {"growth", "growth_experiment", "habitats", "all", "pictures", "predict", "provenance", "train"}
 GPU = {"brain_mask", "marker_fit", "segment", "segment_shared", "train_fold", "train_validate"}
 
 
