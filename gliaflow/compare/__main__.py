@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gliaflow.compare.folders import Compared, compare_folders, results_in
-from gliaflow.compare.reasons import UNEXPLAINED, origins, reasons
+from gliaflow.compare.reasons import origins, reasons
 from gliaflow.errors import GliaflowError
 
 ABOUT = """Compare two folders of results file by file, and say what differs and why.
@@ -41,7 +41,7 @@ def report(found: Compared, told: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for path, lines in found.differing.items():
         yield f"differs: {path}"
         yield from (f"    {line}" for line in lines)
-        yield from (f"    why: {line}" for line in (told[path] or [UNEXPLAINED]) if path in told)
+        yield from (f"    why: {line}" for line in told.get(path, ()))
     yield from summary(found, told)
 
 

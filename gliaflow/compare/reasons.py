@@ -33,7 +33,8 @@ def reasons(first: Path, second: Path, found: Compared) -> dict[str, list[str]]:
     for path in found.differing:
         sidecars = read_sidecar(first / path), read_sidecar(second / path)
         if sidecars[0] and sidecars[1]:
-            told[path] = _of_sidecars(*sidecars) + _of_sources(sidecars[0], found.differing)
+            lines = _of_sidecars(*sidecars) + _of_sources(sidecars[0], found.differing)
+            told[path] = lines or [UNEXPLAINED]
     return told
 
 

@@ -4,7 +4,7 @@ import ast
 import re
 from typing import Any
 
-ABSOLUTE = re.compile(r"(?:^|[^\w.:/])(?:/|~/|[A-Za-z]:\\)|^(?:file:|~)|^\\\\|\.\./")
+ABSOLUTE = re.compile(r"(?:^|[^\w.:/])(?:/|~|[A-Za-z]:\\|\\\\|file:)|\.\./")
 HIDDEN = "(path)"
 
 

@@ -1,6 +1,7 @@
 """Conda, containers and make install the same versions of the same software."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -84,3 +85,13 @@ def test_a_container_takes_only_what_is_there_and_no_results(path: Path) -> None
     assert {"Snakefile", "gliaflow", "rules", "scripts", "envs", "config", "profiles"} <= names
     assert not [name for name in names if not (REPOSITORY / name).exists()]
     assert not names & {".", "results", "demo", "logs", "training"}
+
+
+@pytest.mark.parametrize("path", CONTAINERS, ids=lambda path: path.name)
+def test_a_container_has_all_resources_that_the_project_comes_with(path: Path) -> None:
+    command = ["git", "ls-files", "resources"]
+    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    needed = {"/".join(line.split("/")[:2]) for line in listed.splitlines()}
+    text = path.read_text()
+    assert len(needed) >= 3
+    assert "COPY resources resources" in text or not [name for name in needed if f"    {name} " not in text]
