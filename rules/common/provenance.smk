@@ -21,7 +21,7 @@ def table_named(path):
     return checksum_entry(find_path(path)) if path else None
 
 
-def brain_weights(wildcards):
+def models_of_brain(wildcards):
     """The entries of the model table that find the brain in a cohort."""
     methods = set(map(brain_method, sessions_of(wildcards)))
     chosen = {"network": brain_network, "hd-bet": hdbet_release}
@@ -31,7 +31,7 @@ def brain_weights(wildcards):
 def models_of_cohort(wildcards):
     """Every model that a cohort's sessions are given to."""
     found = [model for entry in sessions_of(wildcards) for model in models_of(entry)]
-    return list({model.name: model for model in [*brain_weights(wildcards), *found]}.values())
+    return list({model.name: model for model in [*models_of_brain(wildcards), *found]}.values())
 
 
 def model_checksum(model):
