@@ -9,6 +9,9 @@ from typing import Any
 from gliaflow import __version__
 from gliaflow.images import write_bytes
 
+ALWAYS = ("numpy", "nibabel")
+"""What computes and writes every image, and so belongs into every sidecar."""
+
 
 def sidecar_path(image: str | Path) -> Path:
     """Return the JSON path that belongs to an image: ``a.nii.gz`` to ``a.json``."""
@@ -44,7 +47,7 @@ def write_sidecar(
     parameters
         Settings of the step.
     software
-        Distributions whose versions matter here.
+        Distributions whose versions matter here, besides those of ``ALWAYS``.
     facts
         Whatever else a reader should know (region meaning, checks, model, checksum).
     """
@@ -52,7 +55,7 @@ def write_sidecar(
         "Sources": list(sources),
         "Space": space,
         "Parameters": dict(parameters),
-        "Software": software_versions(*software),
+        "Software": software_versions(*dict.fromkeys((*ALWAYS, *software))),
         **facts,
     }
     write_json(sidecar_path(image), content)

@@ -1,17 +1,3 @@
-rule dataset_description:
-    output:
-        "results/{cohort}/dataset_description.json",
-    log:
-        "logs/dataset_description/{cohort}.log",
-    localrule: True
-    conda:
-        "../envs/imaging.yaml"
-    params:
-        name="{cohort}",
-    script:
-        "../scripts/dataset_description.py"
-
-
 rule status:
     log:
         "logs/status/status.log",

@@ -1,14 +1,6 @@
-import gliaflow
 from gliaflow.job import job
+from gliaflow.provenance.description import describe_dataset
 from gliaflow.sidecar import write_json
 
 with job(snakemake.log[0], snakemake.params.name):
-    write_json(
-        snakemake.output[0],
-        {
-            "Name": snakemake.wildcards.cohort,
-            "BIDSVersion": "1.10.0",
-            "DatasetType": "derivative",
-            "GeneratedBy": [{"Name": "gliaflow", "Version": gliaflow.__version__}],
-        },
-    )
+    write_json(snakemake.output[0], describe_dataset(snakemake.wildcards.cohort, snakemake.params.facts))

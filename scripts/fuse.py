@@ -21,6 +21,7 @@ with job(snakemake.log[0], snakemake.params.name):
             sources=list(snakemake.input.members),
             space=params.space,
             parameters=params.settings | ({"temperature": scaling} if path == made.calibrated else {}),
+            software=["scipy"],
             **facts,
             Scale="uint8 0..255 for 0..1",
         )

@@ -18,7 +18,11 @@ with job(snakemake.log[0], snakemake.params.name):
     labels = data_of(read_image(given.labels), np.uint8)
     log = Path(snakemake.log[0]).with_suffix(".command.log")
     found = foretell(tissue, labels, mask.affine, settings, seed=params.seed, log=log)
-    facts = {"sources": [*given.tissue, given.labels], "parameters": {"model": settings.model}}
+    facts = {
+        "sources": [*given.tissue, given.labels],
+        "parameters": {"model": settings.model},
+        "software": ["cma", "numba", "scikit-fmm", "scipy"],
+    }
     for path, name in zip(made.invasion, ("median", "low", "high"), strict=True):
         write_map(path, getattr(found.times, name), mask, Meaning=found.record["meaning"], **facts)
     for path in made.density:

@@ -13,5 +13,6 @@ with job(snakemake.log[0], snakemake.params.name):
         sources=[snakemake.input.image, snakemake.input.mask],
         space="growth",
         parameters={"interpolation": "linear"},
+        software=["SimpleITK"],
         SkullStripped=True,
     )

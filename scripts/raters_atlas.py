@@ -29,6 +29,7 @@ with job(snakemake.log[0], snakemake.params.name):
         sources=[params.cell, given.to_atlas],
         space=params.space,
         parameters={"values": params.values, "rater_weights": params.weights},
+        software=["SimpleITK"],
         Region=snakemake.wildcards.region,
         Raters=len(masks),
         Weights=weights,

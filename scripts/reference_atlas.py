@@ -19,4 +19,5 @@ with job(snakemake.log[0], snakemake.params.name):
         sources=[params.cell, given.to_atlas],
         space=params.space,
         parameters={"values": params.values},
+        software=["SimpleITK"],
     )

@@ -31,6 +31,7 @@ with job(snakemake.log[0], snakemake.params.name):
             sources=list(given.maps),
             space=space,
             parameters={"map": settings["map"]},
+            software=["SimpleITK"],
             Regions=list(of_members),
             Members=members,
             Scale="0 certain to 100 uncertain",

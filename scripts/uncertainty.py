@@ -18,6 +18,7 @@ with job(snakemake.log[0], snakemake.params.name):
             sources=list(given.members),
             space=params.space,
             parameters={"quantity": name},
+            software=["scipy"],
             Regions=params.regions,
             Members=found.members,
             Scale=f"uint8 0..255 for 0..{largest:g}",

@@ -134,6 +134,7 @@ def keep_labels(
         sources=sources,
         space=space,
         parameters={"postprocess": settings_record(settings), "fuse": fused["Parameters"]},
+        software=["SimpleITK", "scipy"],
         **facts,
         VoxelsChanged=dict(result.steps),
         EnhancingRemoved=result.enhancing_removed,

@@ -14,6 +14,7 @@ from gliaflow.nnunet.manifest import differences
 from gliaflow.nnunet.model import ModelFiles, open_model
 from gliaflow.nnunet.regions import RegionMap, region_map, to_levels, to_regions
 from gliaflow.segment.segmenters import Entry, Images, Member, present
+from gliaflow.sidecar import software_versions
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class NnunetSegmenter:
             "Folds": {fold: files.sha256(fold) for fold in self.ensemble.folds},
             "Postprocess": dict(files.manifest.postprocess) if files.manifest else {},
             "Temperature": dict(files.manifest.temperature) if files.manifest else {},
+            "NetworkSoftware": software_versions("nnunetv2", "torch"),
         }
 
     def members(self, images: Images, mask: nib.Nifti1Image) -> Iterator[Member]:

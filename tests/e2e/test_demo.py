@@ -210,6 +210,7 @@ def test_one_n4_setting_reruns_only_what_depends_on_it(demo, small_sheet):
     only_end = {**QUICK, "report": {"dpi": 80}}
     assert set(run(demo[0].directory, small_sheet, "-n", config=only_end).planned()) == {
         "all",
+        "dataset_description",
         "qc_registration",
         "qc_brain_mask",
         "qc_segmentation",

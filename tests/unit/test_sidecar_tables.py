@@ -29,17 +29,17 @@ def test_the_sidecar_lies_beside_its_image(image, sidecar):
 
 
 def test_a_sidecar_says_sources_space_parameters_and_software(tmp_path):
-    write_sidecar(tmp_path / "a.nii.gz", **FACTS, software=["nibabel"], Checks={"mask_ml": 1400})
+    write_sidecar(tmp_path / "a.nii.gz", **FACTS, software=["nibabel", "scipy"], Checks={"mask_ml": 1400})
     content = json.loads((tmp_path / "a.json").read_text())
     assert content == {
         "Sources": ["sub-01/anat/a.nii.gz"],
         "Space": "ref",
         "Parameters": {"shrink": 4},
-        "Software": {"gliaflow": version("gliaflow"), "nibabel": version("nibabel")},
+        "Software": {name: version(name) for name in ("gliaflow", "numpy", "nibabel", "scipy")},
         "Checks": {"mask_ml": 1400},
     }
     first = (tmp_path / "a.json").read_bytes()
-    write_sidecar(tmp_path / "a.nii.gz", **FACTS, software=["nibabel"], Checks={"mask_ml": 1400})
+    write_sidecar(tmp_path / "a.nii.gz", **FACTS, software=["nibabel", "scipy"], Checks={"mask_ml": 1400})
     assert (tmp_path / "a.json").read_bytes() == first
 
 

@@ -1,13 +1,10 @@
-"""The documents lead only to files that are in the repository; the environments pin what make installs."""
+"""The documents lead only to files that are in the repository."""
 
 import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 LINK = re.compile(r"\]\(([^)#:]+)\)")
-PIN = re.compile(r"^\s*-?\s*([A-Za-z0-9_.-]+) ?==([^\s]+)", re.MULTILINE)
 
 
 def pages(repository: Path) -> list[Path]:
@@ -30,19 +27,6 @@ def test_every_link_of_the_documents_leads_to_a_tracked_file(repository: Path) -
         if str((page.parent / link).resolve().relative_to(repository.resolve())) not in tracked
     ]
     assert not dead
-
-
-def pins(path: Path) -> dict[str, str]:
-    found = PIN.findall(path.read_text())
-    return {name.lower().replace("_", "-").replace(".", "-"): version for name, version in found}
-
-
-@pytest.mark.parametrize("name", ["growth", "habitats", "imaging", "marker", "network", "predict"])
-def test_environments_pin_what_make_installs(repository: Path, name: str) -> None:
-    installed = pins(repository / "envs" / "constraints.txt")
-    wanted = pins(repository / "envs" / f"{name}.yaml")
-    assert len(wanted) > 5
-    assert wanted == {package: installed.get(package) for package in wanted}
 
 
 def test_the_demonstration_has_its_profile(repository: Path) -> None:

@@ -16,7 +16,10 @@ SHARED_SCRIPTS = {
     "predict_score_survival": "predict_score.py",
 }
 LOCAL = {"fetch_model", "fetch_hdbet", "dataset_description"}
-TARGETS = {"growth", "growth_experiment", "habitats", "all", "pictures", "predict", "status", "train"}
+TARGETS = {
+    *("growth", "growth_experiment", "habitats", "all", "pictures"),
+    *("predict", "provenance", "status", "train"),
+}
 GPU = {"brain_mask", "marker_fit", "segment", "segment_shared", "train_fold", "train_validate"}
 
 

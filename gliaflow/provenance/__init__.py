@@ -1,0 +1,1 @@
+"""What a cohort's results say of how they came about."""
