@@ -1,11 +1,6 @@
 rule status:
-    log:
-        "logs/status/status.log",
-    localrule: True
-    conda:
-        "../envs/imaging.yaml"
-    run:
-        tell_status(locked_since())
+    input:
+        [],
 
 
 rule qc_registration:

@@ -51,9 +51,9 @@ def tell_status(since=None):
 
 
 def tell_end():
-    """Tell the status at the end of a run, but of `snakemake status`, which has told it."""
+    """Tell the status at the end of a run; `snakemake status` does nothing else, and another run may be in progress."""
     alone = {job.rule.name for job in workflow.dag.jobs} == {"status"}
-    return [] if alone else tell_status()
+    return tell_status(locked_since() if alone else None)
 
 
 def end_in_part(rows):
