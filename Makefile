@@ -44,7 +44,7 @@ e2e: .venv/ready
 	$(BIN)/pytest -n $(CORES) --dist loadfile tests/e2e
 
 fuzz: .venv/ready ## the tests of bad input with ten times as many cases (for the night)
-	$(BIN)/pytest -n $(CORES) --hypothesis-profile nightly tests/unit/fuzz
+	$(BIN)/pytest -n $(CORES) --hypothesis-profile nightly tests/unit/test_fuzz_*.py
 
 COHORT_brain := whole_heads training/cohorts/heads --subjects 120 --seed 11
 COHORT_tumour := labelled training/cohorts/tumours --subjects 440 --seed 21 --cohort tumours --sites 12 --healthy 0.12 --non-enhancing 0.3 --randomised 0.15 --severity 0.6

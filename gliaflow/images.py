@@ -82,7 +82,9 @@ def _check_extent(image: nib.Nifti1Image, path: Path) -> None:
     if announced > most:
         raise ValueError(f"its header announces {announced} bytes of voxels, and at most {most} are there")
     if announced > MOST_BYTES:
-        raise ValueError(f"its header announces {announced / 1e9:.1f} GB of voxels, which is more than a scan")
+        raise ValueError(
+            f"its header announces {announced / 1e9:.1f} GB of voxels, which is more than a scan"
+        )
 
 
 def single_volume(image: nib.Nifti1Image) -> nib.Nifti1Image:

@@ -172,37 +172,49 @@ def check_extent(value: Any, where: str) -> None:
         It holds more than 100 000 values, more than 50 within each other, a text with a character that
         belongs in no text, or a number beyond all others.
     """
-    levels = [iter([value])]
+    trail: list[Any] = []
+    levels = [_inner(value)]
     count = 0
     while levels:
-        node = next(levels[-1], END)
-        if node is END:
+        key, node = found = next(levels[-1], END)
+        if found is END:
             levels.pop()
+            trail = trail[:-1]
             continue
+        trail.append(key)
         count += 1
         if count > MOST_VALUES or len(levels) > DEEPEST:
             raise ConfigError(
-                f"{where}: holds more than {MOST_VALUES} values, or more than {DEEPEST} within each other; "
-                "take out what it repeats"
+                f"{where}, {_shown(trail[:1])}: holds more than {MOST_VALUES} values, or more than {DEEPEST} "
+                "within each other; take out what it repeats"
             )
-        _check_scalar(node, where)
+        if reason := _reason_against(key) or _reason_against(node):
+            raise ConfigError(f"{where}, {_shown(trail)}: {reason}")
         levels.append(_inner(node))
 
 
-def _check_scalar(value: Any, where: str) -> None:
+def _shown(trail: list[Any]) -> str:
+    """Write keys for a person, also those whose like is about to be refused."""
+    huge = (isinstance(part, int) and part.bit_length() > LONGEST_NUMBER for part in trail)
+    words = ("a number" if large else str(part) for part, large in zip(trail, huge, strict=True))
+    return shortened(printable(".".join(words)))
+
+
+def _reason_against(value: Any) -> str | None:
     if isinstance(value, str) and UNWANTED.search(value):
-        raise ConfigError(f"{where}: {show(value)}: has a control character in it; take it out")
+        return f"{show(value)} has a control character in it; take it out"
     if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
-        raise ConfigError(f"{where}: holds a number of more than {LONGEST_NUMBER} bits; shorten it")
+        return f"is a number of more than {LONGEST_NUMBER} bits; shorten it"
+    return None
 
 
-def _inner(node: Any) -> Iterator[Any]:
+def _inner(node: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(node, Mapping):
-        return itertools.chain.from_iterable(node.items())
-    return iter(node) if isinstance(node, list | tuple | set | frozenset) else iter(())
+        return iter(node.items())
+    return enumerate(node, start=1) if isinstance(node, list | tuple | set | frozenset) else iter(())
 
 
-END = object()
+END = (object(), None)
 
 
 def typed(schema: Schema, given: Any) -> Any:

@@ -34,11 +34,15 @@ FIELDS = {
     "magic": (344, "i"),
 }
 INTEGERS = st.one_of(
-    st.sampled_from([0, 1, 2, 4, 7, 8, 16, 32, 64, 128, 256, 512, 768, 1024, 1536, 2048, 2304, -1, 32767, -32768]),
+    st.sampled_from(
+        [0, 1, 2, 4, 7, 8, 16, 32, 64, 128, 256, 512, 768, 1024, 1536, 2048, 2304, -1, 32767, -32768]
+    ),
     st.integers(-(2**15), 2**15 - 1),
 )
 FLOATS = st.one_of(
-    st.sampled_from([0.0, -1.0, 1.0, float("nan"), float("inf"), -float("inf"), 1e30, 1e-30, 352.0, 353.5, 1e9]),
+    st.sampled_from(
+        [0.0, -1.0, 1.0, float("nan"), float("inf"), -float("inf"), 1e30, 1e-30, 352.0, 353.5, 1e9]
+    ),
     st.floats(width=32),
 )
 
@@ -96,7 +100,9 @@ def test_any_field_of_a_header(tmp_path_factory: pytest.TempPathFactory, content
 
 
 @cases(30)
-@given(content=st.one_of(headers(), damaged(WHOLE)).map(lambda c: gzip.compress(c, GZIP_LEVEL)).flatmap(damaged))
+@given(
+    content=st.one_of(headers(), damaged(WHOLE)).map(lambda c: gzip.compress(c, GZIP_LEVEL)).flatmap(damaged)
+)
 @example(content=gzip.compress(huge(32767)))
 @example(content=gzip.compress(huge(2)))
 def test_any_damage_to_a_packed_file(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:

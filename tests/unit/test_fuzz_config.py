@@ -27,14 +27,38 @@ SCALARS = st.one_of(
     st.binary(max_size=3),
     st.dates(),
     st.sampled_from(
-        [10**400, -(10**400), 16**3000, float("nan"), float("inf"), "a\n", "\x00", "\ud800", "{", "!!x", "[" * 2000]
-        + ["2001-99-99", "{cohort.__class__}", "{}", "1:99:99", "0x", "x" * 100_000, "(" * 300, "<<: *a", "*a", "\x1b[2J"]
+        [
+            10**400,
+            -(10**400),
+            16**3000,
+            float("nan"),
+            float("inf"),
+            "a\n",
+            "\x00",
+            "\ud800",
+            "{",
+            "!!x",
+            "[" * 2000,
+        ]
+        + [
+            "2001-99-99",
+            "{cohort.__class__}",
+            "{}",
+            "1:99:99",
+            "0x",
+            "x" * 100_000,
+            "(" * 300,
+            "<<: *a",
+            "*a",
+            "\x1b[2J",
+        ]
     ),
 )
 ANYTHING = st.recursive(
     SCALARS,
     lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(st.one_of(st.text(max_size=6), SCALARS), inner, max_size=3)
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.one_of(st.text(max_size=6), SCALARS), inner, max_size=3),
     ),
     max_leaves=8,
 )

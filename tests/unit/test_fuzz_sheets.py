@@ -25,9 +25,46 @@ one\t02\t63\tM\tB\tSTR\t\t\t
 """
 HOSTILE = st.sampled_from(
     [
-        *("; touch x", "$(touch x)", "`x`", "\x00", "\x1b[2J", '"', "'", "a\nb", "\ufeff", "é", "\u202e", "{0}"),
-        *("../" * 40, "x" * 300, "x" * 140_000, "/" * 5000, "series=99999999999", "~", "**/**", "[", "[!", "*"),
-        *("nan", "inf", "-1", "1e999", "9" * 400, "٣", "=1+1", "None", "https://x", "\\\\host\\x", "%s", "/dev/zero"),
+        *(
+            "; touch x",
+            "$(touch x)",
+            "`x`",
+            "\x00",
+            "\x1b[2J",
+            '"',
+            "'",
+            "a\nb",
+            "\ufeff",
+            "é",
+            "\u202e",
+            "{0}",
+        ),
+        *(
+            "../" * 40,
+            "x" * 300,
+            "x" * 140_000,
+            "/" * 5000,
+            "series=99999999999",
+            "~",
+            "**/**",
+            "[",
+            "[!",
+            "*",
+        ),
+        *(
+            "nan",
+            "inf",
+            "-1",
+            "1e999",
+            "9" * 400,
+            "٣",
+            "=1+1",
+            "None",
+            "https://x",
+            "\\\\host\\x",
+            "%s",
+            "/dev/zero",
+        ),
     ]
 )
 CELL = st.one_of(HOSTILE, st.text(max_size=12), st.integers().map(str), st.floats().map(str))
@@ -52,7 +89,9 @@ def tables(draw: st.DrawFn, text: str) -> bytes:
             row.insert(place, row[place])
         else:
             rows.append(list(row))
-    joined = draw(st.sampled_from(["\n", "\r\n", "\r", "\n\n", "\u2028"])).join("\t".join(row) for row in rows)
+    joined = draw(st.sampled_from(["\n", "\r\n", "\r", "\n\n", "\u2028"])).join(
+        "\t".join(row) for row in rows
+    )
     encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"]))
     content = joined.encode(encoding, errors="replace")
     return draw(st.one_of(st.just(content), damaged(content)))
