@@ -25,6 +25,7 @@ from gliaflow.errors import ConversionError
 
 KEY_LENGTH = 12
 LONGEST_TEXT = 200
+LONG_NUMBER = 6
 LARGEST_IMAGE = 65_535
 MOST_UNPACKED = 1024**3
 MOST_PACKED = 1032
@@ -272,7 +273,7 @@ def series_of(uid: str, files: Sequence[tuple[Path, Dataset]], personal: frozens
     groups = _groups(first)
     return Series(
         key=hashlib.sha256(uid.encode()).hexdigest()[:KEY_LENGTH],
-        number=whole_number(first.get("SeriesNumber")),
+        number=_series_number(first, personal),
         description=scrub(description, personal)[:LONGEST_TEXT],
         protocol=scrub(protocol, personal)[:LONGEST_TEXT],
         echo_time_ms=_number(groups, ("EchoTime", "EffectiveEchoTime")),
@@ -333,6 +334,13 @@ def text_of(header: Dataset, keyword: str) -> str:
     """Return a header value as text, empty where it is absent."""
     value = header.get(keyword)
     return "" if value is None else str(value)
+
+
+def _series_number(header: Dataset, personal: frozenset[str]) -> int | None:
+    """Return SeriesNumber, unless it is a long number that identifies a person."""
+    number = whole_number(header.get("SeriesNumber"))
+    hidden = len(str(number)) >= LONG_NUMBER and str(number) in personal
+    return None if hidden else number
 
 
 def _order(series: Series) -> tuple[bool, int, str]:

@@ -94,7 +94,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
     rows = [
         session("nifti", t1n=data / f"{SHELL}.nii.gz"),
         session("dicom", t1n=dicom(data / f"d {SHELL}", HOSTILE)),
-        session("study", dicom=dicom(data / f"s {SHELL}", HOSTILE)) | {c: "none" for c in ("t1c", "t2w", "t2f")},
+        session("study", dicom=dicom(data / f"s {SHELL}", HOSTILE))
+        | {c: "none" for c in ("t1c", "t2w", "t2f")},
         *(session(f"broken{k}", t1n=dicom(data / f"{k} {SHELL}", {k: v})) for k, v in BROKEN.items()),
     ]
     sheet = write_sheet(data / "samples.tsv", rows)
@@ -132,7 +133,9 @@ def test_nothing_in_a_path_was_run(hostile: Hostile) -> None:
 def test_a_broken_header_ends_in_a_sentence_or_is_left_out(hostile: Hostile, keyword: str) -> None:
     (log,) = (hostile.directory / "logs" / "convert" / "c").glob(f"sub-broken{keyword}_*")
     assert "Traceback" not in log.read_text()
-    assert (hostile.directory / converted(f"broken{keyword}")).exists() or "ERROR c/sub-broken" in log.read_text()
+    assert (
+        hostile.directory / converted(f"broken{keyword}")
+    ).exists() or "ERROR c/sub-broken" in log.read_text()
 
 
 def test_no_value_of_a_header_is_in_a_result_a_log_the_report_or_on_the_screen(hostile: Hostile) -> None:
