@@ -36,7 +36,7 @@ class Mistakes:
 
 
 def printable(text: str) -> str:
-    """Return a text in one line, without what a terminal would obey: line breaks, escapes, changes of direction.
+    """Return a text in one line, without what a terminal would obey, such as line breaks and escapes.
 
     >>> printable("a\\nb\\x1b[2J")
     'a?b?[2J'

@@ -9,7 +9,6 @@ from gliaflow.config.mistakes import Mistakes, nearest
 from gliaflow.config.session import Session
 from gliaflow.config.sheet import Row, read_sheet
 
-
 MOST_SUGGESTIONS = 50
 """What was probably meant is looked for so often only; in long tables it takes long."""
 

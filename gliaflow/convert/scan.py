@@ -197,8 +197,8 @@ def scan_folder(folder: Path, name: str) -> Study:
             series = [series_of(uid, files, personal) for uid, files in found.items()]
         except NOT_READABLE:
             raise ConversionError(
-                f"{name}: the headers of at least one of its series hold what DICOM does not allow; export it "
-                "again"
+                f"{name}: the headers of at least one of its series hold what DICOM does not allow; export "
+                "it again"
             ) from None
     n_other = len(paths) - n_damaged - sum(map(len, found.values()))
     if not series:

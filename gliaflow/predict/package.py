@@ -88,7 +88,7 @@ SCHEMA: Mapping[str, Any] = {
         "calibration": {
             "type": "object",
             "required": ["slope", "intercept", "cut"],
-            "properties": dict.fromkeys(("slope", "intercept", "cut"), {"type": ["number", "null"]}),
+            "properties": {key: {"type": ["number", "null"]} for key in ("slope", "intercept", "cut")},
         },
         "training": {
             "type": "object",

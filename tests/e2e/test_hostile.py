@@ -95,7 +95,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
         session("nifti", t1n=data / f"{SHELL}.nii.gz"),
         session("dicom", t1n=dicom(data / f"d {SHELL}", HOSTILE)),
         session("study", dicom=dicom(data / f"s {SHELL}", HOSTILE))
-        | {c: "none" for c in ("t1c", "t2w", "t2f")},
+        | dict.fromkeys(("t1c", "t2w", "t2f"), "none"),
         *(session(f"broken{k}", t1n=dicom(data / f"{k} {SHELL}", {k: v})) for k, v in BROKEN.items()),
     ]
     sheet = write_sheet(data / "samples.tsv", rows)

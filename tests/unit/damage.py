@@ -1,4 +1,4 @@
-"""Damage to files, and what has to come of it: a result, or one sentence that names the file; never a hang."""
+"""Damage to files, and what has to come of it: a result, or a sentence that names the file; never a hang."""
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
