@@ -277,7 +277,7 @@ def checked(image: nib.Nifti1Image, name: str) -> nib.Nifti1Image:
 
 
 def read_sidecar(folder: Path, series: Series) -> dict[str, Any]:
-    """Keep the physics tags of dcm2niix's JSON, without personal values in texts; none where it is no JSON."""
+    """Keep the physics tags of dcm2niix's JSON, texts without personal values; none where it is no JSON."""
     paths = sorted(folder.glob("*.json"))
     try:
         tags = json.loads(paths[0].read_text(encoding="utf-8", errors="replace")) if len(paths) == 1 else {}

@@ -195,7 +195,7 @@ def test_a_package_with_a_name_that_plays_tricks_is_refused(tmp_path: Path, name
 
 def test_a_url_that_is_none_is_told(tmp_path: Path) -> None:
     for url in ("https://exa mple.org/\r\nX: y", "https://[::1", "file://nowhere\x00"):
-        with pytest.raises(ConfigError, match="^tiny: cannot download"):
+        with pytest.raises(ConfigError, match=r"^tiny: cannot download"):
             fetch_file(url, "0" * 64, tmp_path / "tiny.zip", "tiny")
 
 
