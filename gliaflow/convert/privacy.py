@@ -107,7 +107,7 @@ def _texts(header: Dataset, keywords: Iterable[str]) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return a text without accents, control characters, and characters that do not show, which part names."""
+    """Return a text without accents, control characters, and unseen ones, which part names."""
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(" " if unicodedata.category(c) == "Cc" else c for c in decomposed if not _is_unseen(c))
 
