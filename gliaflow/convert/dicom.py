@@ -163,15 +163,15 @@ def _read_whole(path: Path, name: str) -> FileDataset:
         pixels = len(dataset.PixelData)
         frames = int(dataset.get("NumberOfFrames") or 1)
         expected = dataset.Rows * dataset.Columns * frames * dataset.BitsAllocated // 8
-        syntax = dataset.file_meta.get("TransferSyntaxUID", ExplicitVRLittleEndian)
+        packed = dataset.file_meta.get("TransferSyntaxUID", ExplicitVRLittleEndian).is_encapsulated
     except NOT_READABLE:
-        pixels, expected, syntax = 0, 1, ExplicitVRLittleEndian
+        pixels, expected, packed = 0, 1, False
     if expected > MOST_BYTES:
         raise ConversionError(
             f"{name}: the header of at least one of its files announces {expected / 1e9:.1f} GB of pixels, "
             "which is more than a scan; export the series again"
         )
-    if pixels == 0 or (pixels < expected and not syntax.is_encapsulated):
+    if pixels == 0 or (pixels < expected and not packed):
         raise ConversionError(
             f"{name}: the pixels of at least one of its files are cut short or missing; copy the series again"
         )

@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.multival import MultiValue
+from pydicom.uid import UID
 
 from gliaflow.convert.archive import opened
 from gliaflow.convert.description import contrast_given, normal_text
@@ -262,7 +263,7 @@ def _check_size(path: Path, header: Dataset) -> None:
 def _says_image(header: FileDataset) -> bool:
     """Tell whether a file without Rows should have been an image, by its class or as even that is lost."""
     kind = header.file_meta.get("MediaStorageSOPClassUID")
-    return kind is None or kind.name.endswith("Image Storage")
+    return not isinstance(kind, UID) or kind.name.endswith("Image Storage")
 
 
 def series_of(uid: str, files: Sequence[tuple[Path, Dataset]], personal: frozenset[str]) -> Series:
