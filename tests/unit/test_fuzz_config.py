@@ -89,8 +89,8 @@ MALICE = {
     "aliases": "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
     + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)),
     "itself": "samples: &a [*a]\n",
-    "nested": "a: " + "[" * 3000 + "]" * 3000,
-    "braces": "a: " + "{a: " * 3000 + "}" * 3000,
+    "nested": "a: " + "[" * 600 + "]" * 600,
+    "braces": "a: " + "{a: " * 600 + "}" * 600,
     "python": "a: !!python/object/apply:os.system ['touch {mark}']\n",
     "name": "a: !!python/name:os.system\n",
     "date": "a: 2001-99-99\n",
