@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report test lint unit workflow e2e models model-brain model-tumour clean
+.PHONY: help setup demo report test lint unit workflow e2e fuzz models model-brain model-tumour clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ workflow: .venv/ready
 
 e2e: .venv/ready
 	$(BIN)/pytest -n $(CORES) --dist loadfile tests/e2e
+
+fuzz: .venv/ready ## the tests of bad input with ten times as many cases (for the night)
+	$(BIN)/pytest -n $(CORES) --hypothesis-profile nightly tests/unit/test_fuzz_*.py
 
 COHORT_brain := whole_heads training/cohorts/heads --subjects 120 --seed 11
 COHORT_tumour := labelled training/cohorts/tumours --subjects 440 --seed 21 --cohort tumours --sites 12 --healthy 0.12 --non-enhancing 0.3 --randomised 0.15 --severity 0.6

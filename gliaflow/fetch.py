@@ -4,12 +4,15 @@ import hashlib
 import shutil
 import urllib.request
 import zipfile
+import zlib
+from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gliaflow.errors import ConfigError
 
 BLOCK = 1 << 20
+MOST_BYTES = 16 * 1024**3
 
 
 def sha256_of(path: Path) -> str:
@@ -94,7 +97,7 @@ def _download(url: str, target: Path, name: str) -> None:
     try:
         with urllib.request.urlopen(url) as source, target.open("wb") as stream:
             shutil.copyfileobj(source, stream, BLOCK)
-    except OSError as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise ConfigError(
             f"{name}: cannot download {url} ({error}); look at the network and the url"
         ) from error
@@ -104,6 +107,9 @@ def _unpack(archive: Path, folder: Path, name: str) -> None:
     """Unpack under the names in the zip; ``zipfile`` keeps them inside the folder and makes no links."""
     try:
         with zipfile.ZipFile(archive) as content:
+            size = sum(entry.file_size for entry in content.infolist())
+            if size > MOST_BYTES:
+                raise ConfigError(f"{name}: what was downloaded would unpack to {size / 1e9:.1f} GB")
             content.extractall(folder)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError) as error:
         raise ConfigError(f"{name}: what was downloaded is no whole zip ({error})") from error

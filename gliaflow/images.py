@@ -4,6 +4,7 @@ Images are ``nibabel.Nifti1Image`` in memory, RAS+ on disk, millimetres, gzip wi
 """
 
 import gzip
+import math
 import os
 import zlib
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 GZIP_LEVEL = 4
+MOST_PACKED = 1032
+"""Deflate packs no more bytes into one."""
+MOST_BYTES = 8 * 1024**3
 SMALLEST = 1e-12
 """A smaller direction cosine is 0."""
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -46,10 +50,12 @@ def read_image(path: str | Path) -> nib.Nifti1Image:
     Raises
     ------
     ImageError
-        The file is missing, truncated or not NIfTI.
+        The file is missing, truncated or not NIfTI, announces more voxels than it can hold or more than
+        8 GiB, or does not say where its voxels lie.
     """
     try:
         image = cast(nib.Nifti1Image, nib.load(path))
+        _check_extent(image, Path(path))
         whole = nib.Nifti1Image(np.asanyarray(image.dataobj), image.affine, image.header)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
@@ -62,8 +68,23 @@ def read_image(path: str | Path) -> nib.Nifti1Image:
         ValueError,
         zlib.error,
     ) as error:
-        raise ImageError(f"{path}: not a whole NIfTI file ({error}); copy or convert it again") from error
+        reason = " ".join(str(error).split())
+        raise ImageError(f"{path}: not a whole NIfTI file ({reason}); copy or convert it again") from error
+    if not np.isfinite(whole.affine).all() or np.linalg.matrix_rank(whole.affine[:3, :3]) < 3:
+        raise ImageError(f"{path}: its affine does not say where its voxels lie; convert it again")
     return whole
+
+
+def _check_extent(image: nib.Nifti1Image, path: Path) -> None:
+    """Hold what a header announces against the file, before memory is taken for it."""
+    announced = math.prod(map(int, image.shape)) * image.get_data_dtype().itemsize
+    most = path.stat().st_size * (MOST_PACKED if path.suffix == ".gz" else 1)
+    if announced > most:
+        raise ValueError(f"its header announces {announced} bytes of voxels, and at most {most} are there")
+    if announced > MOST_BYTES:
+        raise ValueError(
+            f"its header announces {announced / 1e9:.1f} GB of voxels, which is more than a scan"
+        )
 
 
 def single_volume(image: nib.Nifti1Image) -> nib.Nifti1Image:

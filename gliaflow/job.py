@@ -13,6 +13,15 @@ FAILED, DONE = "ERROR ", "DONE "
 """What the last line of a log begins with. Without either, the job runs, or it was killed."""
 
 
+def harmless(message: str) -> str:
+    """Return a message without what a terminal would obey, such as escapes in the name of a folder.
+
+    >>> harmless("a\\x1b[2J\\nb")
+    'a?[2J\\nb'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in message)
+
+
 @contextmanager
 def job(log: str, name: str) -> Iterator[None]:
     """Send all output of a job, compiled libraries included, to its log, and end it well.
@@ -45,7 +54,7 @@ def job(log: str, name: str) -> Iterator[None]:
             sys.stdout.flush()
             if not isinstance(error, GliaflowError):
                 traceback.print_exc()
-            message = f"{name}: {error}" if str(error) else f"{name}: {type(error).__name__}"
+            message = harmless(f"{name}: {error}" if str(error) else f"{name}: {type(error).__name__}")
             print(f"{FAILED}{message}", file=sys.stderr, flush=True)
             print(f"gliaflow: {message}", file=console, flush=True)
             raise SystemExit(1) from None

@@ -184,7 +184,9 @@ def log_end(path: Path, root: Path, rule: str) -> LogEnd:
         stream.seek(max(0, known.st_size - TAIL_BYTES))
         text = stream.read().decode(errors="replace")
     lines = [line for line in text.splitlines() if line.strip()]
-    line = lines[-1] if lines else ""
+    # an error may have several lines, of which the first says that it is one
+    line = next((line for line in reversed(lines) if line.startswith((FAILED, DONE))), "")
+    line = line or (lines[-1] if lines else "")
     return LogEnd(rule, path.relative_to(root).as_posix(), line, TRACEBACK in text, known.st_mtime)
 
 

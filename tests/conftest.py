@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("gliaflow", deadline=None)
+settings.register_profile("gliaflow", deadline=None, max_examples=100)
+settings.register_profile("nightly", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("gliaflow")
 
 REPOSITORY = Path(__file__).parent.parent

@@ -19,7 +19,7 @@ class Mistakes:
 
     def add(self, where: str, what: str, fix: str = "") -> None:
         """Add a line: where it is, what is wrong, what to write instead."""
-        self.lines.append(f"{where}: {what}; {fix}" if fix else f"{where}: {what}")
+        self.lines.append(printable(f"{where}: {what}; {fix}" if fix else f"{where}: {what}"))
 
     def stop_if_any(self) -> None:
         """Raise what was found.
@@ -35,14 +35,34 @@ class Mistakes:
             raise ConfigError(self.lines[0])
 
 
+def printable(text: str) -> str:
+    """Return a text in one line, without what a terminal would obey, such as line breaks and escapes.
+
+    >>> printable("a\\nb\\x1b[2J")
+    'a?b?[2J'
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def shortened(text: str) -> str:
+    """Return a text that is not too long for a line of an error."""
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+
+
 def show(value: object) -> str:
     """Write a value as a person would in YAML, in one line and not too long.
 
     >>> print(show(None), show([True, 1.5]), show("a\\nb"))
     null [true, 1.5] 'a\\nb'
     """
-    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+    return shortened(repr(value) if isinstance(value, str) else _as_json(value))
+
+
+def _as_json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except TypeError:  # of keys that JSON does not have, such as dates
+        return str(value)
 
 
 def listing(words: Iterable[object], last: str = "or") -> str:

@@ -9,6 +9,9 @@ from gliaflow.config.mistakes import Mistakes, nearest
 from gliaflow.config.session import Session
 from gliaflow.config.sheet import Row, read_sheet
 
+MOST_SUGGESTIONS = 50
+"""What was probably meant is looked for so often only; in long tables it takes long."""
+
 
 @dataclass(frozen=True)
 class Participant:
@@ -92,7 +95,7 @@ def _check_known(row: Row, known: dict[str, set[str]], mistakes: Mistakes) -> No
     if cohort is None or subject is None or subject in known.get(cohort, ()):
         return
     column, names = ("subject", known[cohort]) if cohort in known else ("cohort", set(known))
-    guess = nearest(row.cells[column], sorted(names))
+    guess = nearest(row.cells[column], sorted(names)) if len(mistakes.lines) < MOST_SUGGESTIONS else None
     fix = f"did you mean {guess}?" if guess else "take the row out, or add the subject to a sample sheet"
     mistakes.add(row.where(column), "is in no sample sheet", fix)
 

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,13 +14,19 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker, TypeChecker, ValidationError, validators
 from jsonschema.protocols import Validator
 
-from gliaflow.config.mistakes import listing, meant_key, show
+from gliaflow.config.mistakes import listing, meant_key, printable, shortened, show
 from gliaflow.errors import ConfigError
 
 FOLDER = Path(__file__).parent.parent.parent / "config" / "schemas"
 FASTEST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Reads the schemas, which every job does at its start; both loaders make plain values only."""
 Schema = Mapping[str, Any]
+MOST_VALUES = 100_000
+DEEPEST = 50
+LONGEST_NUMBER = 1024
+UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+NOT_YAML = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What PyYAML raises: also for ``2001-99-99``, ``!!bool maybe`` and thousands of brackets."""
 TYPES = {
     "string": "text",
     "integer": "a whole number",
@@ -60,14 +67,33 @@ def _ascending(_: Validator, wanted: bool, value: Any, __: Schema) -> Iterator[V
         yield ValidationError("not ascending")
 
 
+def _pattern(_: Validator, wanted: str, value: Any, __: Schema) -> Iterator[ValidationError]:
+    """Hold a text against a pattern, whose ``$`` does not let a line break pass at the end."""
+    if not isinstance(value, str):
+        return
+    if not re.search(wanted, value) or (wanted.endswith("$") and value.endswith("\n")):
+        yield ValidationError(f"{show(value)} does not match {wanted!r}")
+
+
 def _finite(_: TypeChecker, value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and _fits_float(value)
+
+
+def _whole(checker: TypeChecker, value: Any) -> bool:
+    return _finite(checker, value) and float(value).is_integer()
+
+
+def _fits_float(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 Checker = validators.extend(
     Draft202012Validator,
-    {"ascending": _ascending},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _finite),
+    {"ascending": _ascending, "pattern": _pattern},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"number": _finite, "integer": _whole}),
 )
 
 
@@ -102,23 +128,93 @@ def read_yaml(path: Path) -> Any:
     Raises
     ------
     ConfigError
-        The file is missing, is not UTF-8 or is not YAML; with the line.
+        The file is missing, is not UTF-8 or is not YAML, with the line; or it is beyond measure.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}); check the path in the config"
         ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8; save it as UTF-8 in your editor") from error
-    except yaml.YAMLError as error:
+    except NOT_YAML as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "unreadable"
+        problem = printable(str(getattr(error, "problem", None) or _problem(error)))
         raise ConfigError(
             f"{path}{line}: is not YAML ({problem}); look at the indentation and the colons"
         ) from error
+    check_extent(content, str(path))
+    return content
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "too many brackets within each other"
+    return "unreadable" if isinstance(error, yaml.YAMLError) else shortened(str(error))
+
+
+def check_extent(value: Any, where: str) -> None:
+    """Check that a value is one that a person writes, before anything walks through it.
+
+    Parameters
+    ----------
+    value
+        As YAML or JSON has it. An alias counts as often as it is used: some lines can stand for billions of
+        values, or a list can hold itself.
+    where
+        What errors call it.
+
+    Raises
+    ------
+    ConfigError
+        It holds more than 100 000 values, more than 50 within each other, a text with a character that
+        belongs in no text, or a number beyond all others.
+    """
+    trail: list[Any] = []
+    levels = [_inner(value)]
+    count = 0
+    while levels:
+        key, node = found = next(levels[-1], END)
+        if found is END:
+            levels.pop()
+            trail = trail[:-1]
+            continue
+        trail.append(key)
+        count += 1
+        if count > MOST_VALUES or len(levels) > DEEPEST:
+            raise ConfigError(
+                f"{where}, {_shown(trail[:1])}: holds more than {MOST_VALUES} values, or more than {DEEPEST} "
+                "within each other; take out what it repeats"
+            )
+        if reason := _reason_against(key) or _reason_against(node):
+            raise ConfigError(f"{where}, {_shown(trail)}: {reason}")
+        levels.append(_inner(node))
+
+
+def _shown(trail: list[Any]) -> str:
+    """Write keys for a person, also those whose like is about to be refused."""
+    huge = (isinstance(part, int) and part.bit_length() > LONGEST_NUMBER for part in trail)
+    words = ("a number" if large else str(part) for part, large in zip(trail, huge, strict=True))
+    return shortened(printable(".".join(words)))
+
+
+def _reason_against(value: Any) -> str | None:
+    if isinstance(value, str) and UNWANTED.search(value):
+        return f"{show(value)} has a control character in it; take it out"
+    if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
+        return f"is a number of more than {LONGEST_NUMBER} bits; shorten it"
+    return None
+
+
+def _inner(node: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(node, Mapping):
+        return iter(node.items())
+    return enumerate(node, start=1) if isinstance(node, list | tuple | set | frozenset) else iter(())
+
+
+END = (object(), None)
 
 
 def typed(schema: Schema, given: Any) -> Any:
@@ -137,7 +233,17 @@ def typed(schema: Schema, given: Any) -> Any:
     if isinstance(given, list):
         return [typed(schema.get("items", {"type": "string"}), value) for value in given]
     wanted = schema.get("type", "string")
-    return yaml.safe_load(given) if isinstance(given, str) and "string" not in wanted else given
+    return _as_yaml(given) if isinstance(given, str) and "string" not in wanted else given
+
+
+def _as_yaml(text: str) -> Any:
+    """Read a text as YAML; what is none stays the text that it is, which its schema then refuses."""
+    try:
+        value = yaml.safe_load(text)
+        check_extent(value, "")
+    except (*NOT_YAML, ConfigError):
+        return text
+    return value
 
 
 def complete(schema: Schema, given: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gliaflow.config.mistakes import Mistakes, did_you_mean, listing, show
-from gliaflow.config.schema import complete, load_schema, typed, violations
+from gliaflow.config.schema import check_extent, complete, load_schema, typed, violations
 from gliaflow.growth.names import OWN_MODELS
 from gliaflow.predict.tasks import check_tasks
 
@@ -37,6 +37,7 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
     >>> complete_config({"preprocess": {"n4": {"t2f": False}}})["preprocess"]["n4"]
     {'t1n': 'registration', 't1c': 'registration', 't2w': 'registration', 't2f': 'off'}
     """
+    check_extent(config, "config")
     result: dict[str, Any] = complete(load_schema("config"), typed(load_schema("config"), config))
     mistakes = Mistakes()
     for violation in violations("config", result):

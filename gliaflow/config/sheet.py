@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gliaflow.config.mistakes import Mistakes, listing, nearest, show
+from gliaflow.config.mistakes import Mistakes, listing, nearest, shortened, show
 from gliaflow.config.schema import Schema, checker, load_schema, violations
 
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -144,7 +144,9 @@ def _records(path: Path, text: str, mistakes: Mistakes) -> list[tuple[int, list[
                 records.append((start, cells))
             start = reader.line_num + 1
     except csv.Error:
-        mistakes.add(f"{path}, row {start}", "a quotation mark is opened and not closed", "take it out")
+        what = f"has a cell of more than {csv.field_size_limit()} characters"
+        fix = "shorten it; a quotation mark that is opened and not closed joins all that follows"
+        mistakes.add(f"{path}, row {start}", what, fix)
         return None
     return records
 
@@ -162,7 +164,7 @@ def _columns(
     before = len(mistakes.lines)
     for position, column in enumerate(columns):
         if column not in schema["properties"]:
-            place = f"{where}, column {column or position + 1}"
+            place = f"{where}, column {shortened(column) or position + 1}"
             mistakes.add(place, "is not a known column", _rename(column, schema))
         elif column in columns[:position]:
             mistakes.add(f"{where}, column {column}", "there are two columns of this name", "take one out")

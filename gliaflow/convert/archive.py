@@ -1,7 +1,9 @@
 """Opening a source: a folder as it is, a zip unpacked so that it can do no harm."""
 
+import lzma
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -16,6 +18,16 @@ MAX_FILES = 200_000
 MAX_RATIO = 200
 RATIO_MATTERS_FROM_BYTES = 64 * 1024**2
 ENCRYPTED = 0x1
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    OverflowError,
+)
 
 
 @contextmanager
@@ -67,11 +79,13 @@ def unpack(source: Path, folder: Path, *, max_bytes: int = MAX_BYTES, max_ratio:
         with zipfile.ZipFile(source) as archive:
             members = sorted((m for m in archive.infolist() if not m.is_dir()), key=lambda m: m.filename)
             _check_members(source, members, max_bytes, max_ratio)
+            if sum(member.compress_size for member in members) > source.stat().st_size:
+                raise ConversionError(f"{source}: the files of the zip overlap; pack it again")
             for index, member in enumerate(members):
                 if PurePosixPath(member.filename).name.upper() != "DICOMDIR":
                     with archive.open(member) as packed, (folder / f"{index:06d}").open("wb") as unpacked:
                         shutil.copyfileobj(packed, unpacked)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise ConversionError(f"{source}: not a whole zip that can be read; pack or copy it again") from error
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import os
 import shlex
 import shutil
@@ -21,9 +22,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 from gliaflow.checks import check_image
 from gliaflow.convert.geometry import check_stack
 from gliaflow.convert.privacy import quiet_pydicom, scrub
-from gliaflow.convert.scan import Instance, Series
+from gliaflow.convert.scan import LONGEST_TEXT, NOT_READABLE, Instance, Series
 from gliaflow.errors import ConversionError, ImageError
-from gliaflow.images import data_of, new_image, read_image, to_ras
+from gliaflow.images import MOST_BYTES, data_of, new_image, read_image, to_ras
 
 SIDECAR_KEYS = (
     "Modality",
@@ -151,7 +152,7 @@ def place_files(instances: Iterable[Instance], folder: Path, name: str) -> None:
                 _decompress(dataset, target, name)
             elif syntax.is_deflated:
                 dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-                dataset.save_as(target, implicit_vr=False, little_endian=True)
+                _save_plain(dataset, target, name)
             else:
                 target.symlink_to(instance.path.resolve())
 
@@ -162,23 +163,37 @@ def _read_whole(path: Path, name: str) -> FileDataset:
         pixels = len(dataset.PixelData)
         frames = int(dataset.get("NumberOfFrames") or 1)
         expected = dataset.Rows * dataset.Columns * frames * dataset.BitsAllocated // 8
-        syntax = dataset.file_meta.get("TransferSyntaxUID", ExplicitVRLittleEndian)
-    except (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError):
-        pixels, expected, syntax = 0, 1, ExplicitVRLittleEndian
-    if pixels == 0 or (pixels < expected and not syntax.is_encapsulated):
+        packed = dataset.file_meta.get("TransferSyntaxUID", ExplicitVRLittleEndian).is_encapsulated
+    except NOT_READABLE:
+        pixels, expected, packed = 0, 1, False
+    if expected > MOST_BYTES:
+        raise ConversionError(
+            f"{name}: the header of at least one of its files announces {expected / 1e9:.1f} GB of pixels, "
+            "which is more than a scan; export the series again"
+        )
+    if pixels == 0 or (pixels < expected and not packed):
         raise ConversionError(
             f"{name}: the pixels of at least one of its files are cut short or missing; copy the series again"
         )
     return dataset
 
 
+def _save_plain(dataset: FileDataset, target: Path, name: str) -> None:
+    try:
+        dataset.save_as(target, implicit_vr=False, little_endian=True)
+    except NOT_READABLE:
+        raise ConversionError(
+            f"{name}: at least one of its files is damaged; copy the series again"
+        ) from None
+
+
 def _decompress(dataset: FileDataset, target: Path, name: str) -> None:
     try:
         dataset.decompress(generate_instance_uid=False)
-    except (RuntimeError, ValueError, AttributeError, NotImplementedError) as error:
+        dataset.save_as(target)
+    except (*NOT_READABLE, RuntimeError, MemoryError) as error:
         kind = dataset.file_meta.TransferSyntaxUID.name
         raise ConversionError(f"{name}: its pixels ({kind}) cannot be decompressed; copy it again") from error
-    dataset.save_as(target)
 
 
 def dcm2niix_binary() -> str:
@@ -236,7 +251,13 @@ def read_one_volume(folder: Path, series: Series, name: str) -> nib.Nifti1Image:
     paths = sorted(path for path in folder.glob("*.nii") if "_Eq" not in path.stem)
     if len(paths) != 1:
         raise ConversionError(f"{name}: dcm2niix made {len(paths)} images of this series, but one is needed")
-    image = to_ras(read_image(paths[0]))
+    try:
+        image = to_ras(read_image(paths[0]))
+    except ImageError as error:
+        reason = str(error).removeprefix(f"{paths[0]}: ").partition(";")[0]
+        raise ConversionError(
+            f"{name}: what dcm2niix made of it is of no use ({reason}); export the series again"
+        ) from error
     expected = series.rows * series.columns * series.stack.n_slices
     if len(image.shape) != 3 or np.prod(image.shape) != expected:
         raise ConversionError(
@@ -256,9 +277,22 @@ def checked(image: nib.Nifti1Image, name: str) -> nib.Nifti1Image:
 
 
 def read_sidecar(folder: Path, series: Series) -> dict[str, Any]:
-    """Keep the physics tags of dcm2niix's JSON, without personal values in texts."""
-    (path,) = folder.glob("*.json")
-    tags = json.loads(path.read_text(encoding="utf-8"))
-    physics = {key: tags[key] for key in SIDECAR_KEYS if key in tags}
-    clean = {k: scrub(v, series.personal) if isinstance(v, str) else v for k, v in physics.items()}
-    return clean | {key: tags[key] for key in SOFTWARE_KEYS if key in tags}
+    """Keep the physics tags of dcm2niix's JSON, texts without personal values; none where it is no JSON."""
+    paths = sorted(folder.glob("*.json"))
+    try:
+        tags = json.loads(paths[0].read_text(encoding="utf-8", errors="replace")) if len(paths) == 1 else {}
+    except ValueError:
+        tags = {}
+    physics = {key: _clean(tags[key], series.personal) for key in SIDECAR_KEYS if key in tags}
+    software = {key: tags[key] for key in SOFTWARE_KEYS if key in tags}
+    return {key: value for key, value in physics.items() if value is not None} | software
+
+
+def _clean(value: Any, personal: frozenset[str]) -> Any:
+    """Return a tag as it may be written: texts without personal values, numbers that JSON has; else None."""
+    if isinstance(value, str):
+        return scrub(value, personal)[:LONGEST_TEXT]
+    if isinstance(value, list):
+        clean = [_clean(item, personal) for item in value]
+        return None if None in clean else clean
+    return value if isinstance(value, int | float) and math.isfinite(value) else None

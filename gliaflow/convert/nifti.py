@@ -63,10 +63,12 @@ def _one_volume(image: nib.Nifti1Image, source: Path) -> np.ndarray:
 
 
 def _notes(image: nib.Nifti1Image) -> tuple[str, ...]:
-    sform, sform_code = image.get_sform(coded=True)
-    qform, qform_code = image.get_qform(coded=True)
-    if not sform_code or not qform_code:
+    if not image.header["sform_code"] or not image.header["qform_code"]:
         return ()
+    try:
+        sform, qform = image.get_sform(), image.get_qform()
+    except ValueError:
+        return ("qform is damaged; sform was used",)
     corner = np.array([*image.shape[:3], 1.0])
     apart = max(np.abs((sform - qform)[:3, 3]).max(), np.abs((sform - qform) @ corner).max())
     if apart <= AGREEMENT_MM:

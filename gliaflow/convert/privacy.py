@@ -107,10 +107,10 @@ def _texts(header: Dataset, keywords: Iterable[str]) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return a text without accents and control characters."""
+    """Return a text without accents, control characters, and unseen ones, which part names."""
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(" " if unicodedata.category(c) == "Cc" else c for c in decomposed if not _is_accent(c))
+    return "".join(" " if unicodedata.category(c) == "Cc" else c for c in decomposed if not _is_unseen(c))
 
 
-def _is_accent(character: str) -> bool:
-    return unicodedata.category(character) == "Mn"
+def _is_unseen(character: str) -> bool:
+    return unicodedata.category(character) in ("Mn", "Cf")

@@ -1,16 +1,22 @@
 """Reading the headers of a folder into a table of its image series."""
 
 import hashlib
+import math
 import struct
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+from pydicom.multival import MultiValue
+from pydicom.uid import UID
 
 from gliaflow.convert.archive import opened
 from gliaflow.convert.description import contrast_given, normal_text
@@ -19,6 +25,29 @@ from gliaflow.convert.privacy import PERSONAL_KEYWORDS, personal_values, quiet_p
 from gliaflow.errors import ConversionError
 
 KEY_LENGTH = 12
+LONGEST_TEXT = 200
+LONG_NUMBER = 6
+LARGEST_IMAGE = 65_535
+MOST_UNPACKED = 1024**3
+MOST_PACKED = 1032
+"""Deflate packs no more bytes into one."""
+BLOCK = 1 << 20
+NO_PREAMBLE = 132
+NOT_READABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ArithmeticError,
+    RecursionError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+    BytesLengthException,
+)
+"""What pydicom and the conversion of its values raise on damaged files; the messages quote header values."""
 KEYWORDS = (
     "SOPInstanceUID",
     "SeriesInstanceUID",
@@ -164,8 +193,14 @@ def scan_folder(folder: Path, name: str) -> Study:
                 continue
             if header is not None:
                 found[str(header.SeriesInstanceUID)].append((path, header))
-        personal = frozenset[str]().union(*(personal_values(files[0][1]) for files in found.values()))
-        series = [series_of(uid, files, personal) for uid, files in found.items()]
+        try:
+            personal = frozenset[str]().union(*(personal_values(files[0][1]) for files in found.values()))
+            series = [series_of(uid, files, personal) for uid, files in found.items()]
+        except NOT_READABLE:
+            raise ConversionError(
+                f"{name}: the headers of at least one of its series hold what DICOM does not allow; export "
+                "it again"
+            ) from None
     n_other = len(paths) - n_damaged - sum(map(len, found.values()))
     if not series:
         raise ConversionError(
@@ -180,28 +215,55 @@ def read_header(path: Path) -> Dataset | None:
     Raises
     ------
     ConversionError
-        It starts as DICOM files do, but cannot be read or ends within its header.
+        It starts as DICOM files do, but cannot be read, ends within its header, or says no possible size.
     """
     try:
+        _check_packed(path)
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*KEYWORDS, *PERSONAL_KEYWORDS])
-        list(header)  # pydicom converts a value, and fails on a damaged one, only when it is looked at
+        (
+            list(header.file_meta),
+            list(header),
+        )  # pydicom converts values, and fails, only when they are looked at
     except InvalidDicomError:
         return None
-    except (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, struct.error) as error:
+    except NOT_READABLE as error:
         if path.stat().st_size == 0:
             return None
         raise ConversionError(f"{path}: damaged DICOM file") from error
     if "SeriesInstanceUID" in header and "Rows" in header:
+        _check_size(path, header)
         return header
     if _says_image(header):
         raise ConversionError(f"{path}: DICOM file that ends within its header")
     return None
 
 
+def _check_packed(path: Path) -> None:
+    """Refuse a deflated file that unpacks to more than 1 GiB; pydicom unpacks it whole."""
+    if path.stat().st_size * MOST_PACKED <= MOST_UNPACKED:
+        return
+    meta = read_file_meta_info(path)
+    if not meta.TransferSyntaxUID.is_deflated:
+        return
+    unpacker, count = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    with path.open("rb") as stream:
+        stream.seek(NO_PREAMBLE + 12 + meta.FileMetaInformationGroupLength)
+        while block := unpacker.unconsumed_tail or stream.read(BLOCK):
+            count += len(unpacker.decompress(block, BLOCK))
+            if count > MOST_UNPACKED:
+                raise ConversionError(f"{path}: unpacks to more than {MOST_UNPACKED / 1024**3:g} GiB")
+
+
+def _check_size(path: Path, header: Dataset) -> None:
+    for keyword in ("Rows", "Columns"):
+        if not 0 < (whole_number(header.get(keyword)) or 0) <= LARGEST_IMAGE:
+            raise ConversionError(f"{path}: DICOM file whose {keyword} is no possible number")
+
+
 def _says_image(header: FileDataset) -> bool:
     """Tell whether a file without Rows should have been an image, by its class or as even that is lost."""
     kind = header.file_meta.get("MediaStorageSOPClassUID")
-    return kind is None or kind.name.endswith("Image Storage")
+    return not isinstance(kind, UID) or kind.name.endswith("Image Storage")
 
 
 def series_of(uid: str, files: Sequence[tuple[Path, Dataset]], personal: frozenset[str]) -> Series:
@@ -212,24 +274,24 @@ def series_of(uid: str, files: Sequence[tuple[Path, Dataset]], personal: frozens
     groups = _groups(first)
     return Series(
         key=hashlib.sha256(uid.encode()).hexdigest()[:KEY_LENGTH],
-        number=None if first.get("SeriesNumber") is None else int(first.SeriesNumber),
-        description=scrub(description, personal),
-        protocol=scrub(protocol, personal),
+        number=_series_number(first, personal),
+        description=scrub(description, personal)[:LONGEST_TEXT],
+        protocol=scrub(protocol, personal)[:LONGEST_TEXT],
         echo_time_ms=_number(groups, ("EchoTime", "EffectiveEchoTime")),
         repetition_time_ms=_number(groups, ("RepetitionTime",)),
         inversion_time_ms=_number(groups, ("InversionTime", "InversionTimes")),
         contrast=contrast_given(_agent(first), description or protocol),
-        modality=text_of(first, "Modality"),
-        image_type=tuple(str(value).upper() for value in first.get("ImageType") or ()),
+        modality=scrub(text_of(first, "Modality"), personal)[:LONGEST_TEXT],
+        image_type=tuple(str(value).upper() for value in listed(first.get("ImageType"))),
         rows=int(first.Rows),
         columns=int(first.Columns),
         n_files=len(instances),
         n_images=sum(instance.n_frames for instance in instances),
         stack=_stack(instances),
         multi_frame=any(instance.n_frames > 1 for instance in instances),
-        colour=int(first.get("SamplesPerPixel") or 1) > 1,
+        colour=(whole_number(first.get("SamplesPerPixel")) or 1) > 1,
         n_copies=len(files) - len(instances),
-        n_announced=int(first.get("ImagesInAcquisition") or 0),
+        n_announced=whole_number(first.get("ImagesInAcquisition")) or 0,
         texts=(normal_text(description), normal_text(protocol)),
         instances=instances,
         personal=personal,
@@ -248,16 +310,38 @@ def instance_of(path: Path, header: Dataset) -> Instance:
         path=path,
         uid=str(header.get("SOPInstanceUID") or path),
         shape=(int(header.Rows), int(header.Columns)),
-        n_frames=int(header.get("NumberOfFrames") or 1),
+        n_frames=whole_number(header.get("NumberOfFrames")) or 1,
         positions=tuple(position for position, _ in placed),
         orientations=tuple(orientation for _, orientation in placed),
     )
+
+
+def whole_number(value: Any) -> int | None:
+    """Return a header value as a whole number, None where it is none."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def listed(value: Any) -> list[Any]:
+    """Return the values of an element, however many it has."""
+    if value is None or value == "":
+        return []
+    return list(value) if isinstance(value, MultiValue | list | tuple) else [value]
 
 
 def text_of(header: Dataset, keyword: str) -> str:
     """Return a header value as text, empty where it is absent."""
     value = header.get(keyword)
     return "" if value is None else str(value)
+
+
+def _series_number(header: Dataset, personal: frozenset[str]) -> int | None:
+    """Return SeriesNumber, unless it is a long number that identifies a person."""
+    number = whole_number(header.get("SeriesNumber"))
+    hidden = len(str(number)) >= LONG_NUMBER and str(number) in personal
+    return None if hidden else number
 
 
 def _order(series: Series) -> tuple[bool, int, str]:
@@ -281,8 +365,17 @@ def _vector(frame: Dataset, header: Dataset, group: str, keyword: str) -> tuple[
     for place in (frame, shared[0], header):
         for holder in (place.get(group) or [place])[:1]:
             if holder.get(keyword):
-                return tuple(float(value) for value in holder[keyword].value)
+                return _finite(listed(holder[keyword].value))
     return ()
+
+
+def _finite(values: Iterable[Any]) -> tuple[float, ...]:
+    """Return values as numbers, or nothing where one of them is none."""
+    try:
+        numbers = tuple(map(float, values))
+    except (TypeError, ValueError):
+        return ()
+    return numbers if all(map(math.isfinite, numbers)) else ()
 
 
 def _groups(header: Dataset) -> list[Dataset]:
@@ -304,7 +397,6 @@ def _inner(header: Dataset, keyword: str) -> Iterator[Dataset]:
 def _number(groups: Iterable[Dataset], keywords: Iterable[str]) -> float | None:
     for group in groups:
         for keyword in keywords:
-            value = group.get(keyword)
-            if value is not None and np.size(value):
-                return float(np.ravel(value)[0])
+            if numbers := _finite(listed(group.get(keyword))[:1]):
+                return numbers[0]
     return None

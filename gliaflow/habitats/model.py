@@ -2,15 +2,17 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
+from gliaflow.arrays import read_arrays
 from gliaflow.errors import GliaflowError
 from gliaflow.habitats.autoencoder import FeatureEnhancedAutoencoder, encode, fit_autoencoder
 from gliaflow.images import Array, write_bytes
@@ -130,16 +132,24 @@ def load_model(path: Path, maps: Sequence[str]) -> HabitatModel:
         It is no model of habitats, or was made of other maps than the config names.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
-            arrays = dict(content)
+        arrays = read_arrays(path)
         facts = json.loads(str(arrays.pop("facts")))
-    except (ValueError, KeyError, OSError) as error:
+        named = list(facts["maps"])
+    except (ValueError, LookupError, TypeError, OSError, RecursionError) as error:
         raise GliaflowError(f"{path.name}: is no model of habitats ({error})") from None
-    if list(facts["maps"]) != list(maps):
+    if named != list(maps):
         raise GliaflowError(
-            f"{path.name}: was made of the maps {', '.join(facts['maps'])}, but the config names "
+            f"{path.name}: was made of the maps {', '.join(map(str, named))}, but the config names "
             f"{', '.join(maps)}; name the same ones in the same order"
         )
+    try:
+        return _model(facts, arrays)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).split("\n")[0]
+        raise GliaflowError(f"{path.name}: is no model of habitats ({reason})") from None
+
+
+def _model(facts: dict[str, Any], arrays: Mapping[str, Array]) -> HabitatModel:
     network = FeatureEnhancedAutoencoder(len(facts["maps"]))
     weights = {name.removeprefix("network."): arrays[name] for name in arrays if name.startswith("network.")}
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})

@@ -1,9 +1,11 @@
 """What networks see of a session: a cube around the tumour and the slice through its middle."""
 
 import io
+import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -193,5 +195,5 @@ def read_seen(path: Path, parts: Collection[str] = PARTS) -> Seen:
                 graph=graph,
                 patches=stored["patches"],
             )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, BadZipFile, zlib.error) as error:
         raise GliaflowError(f"{path}: is not what marker_data writes ({error}); remove it") from error

@@ -5,9 +5,11 @@ Source: BrainLes 2021, S11 (a graph network on atlas regions, whose edges are tr
 
 import hashlib
 import io
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import nibabel as nib
 import numpy as np
@@ -210,7 +212,7 @@ def read_graph(path: Path) -> AtlasGraph:
         with np.load(path, allow_pickle=False) as stored:
             x, y, z = stored["shape"].tolist()
             return AtlasGraph(stored["nodes"], stored["edges"], stored["pairs"], (x, y, z))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, BadZipFile, zlib.error) as error:
         raise GliaflowError(f"{path}: is not what marker_graph writes ({error}); remove it") from error
 
 

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gliaflow.config.mistakes import printable, shortened
 from gliaflow.errors import ConfigError
 from gliaflow.fetch import sha256_of
 from gliaflow.images import whole_file
 from gliaflow.nnunet.archive import add_file, open_archive
-from gliaflow.nnunet.manifest import check_values
+from gliaflow.nnunet.manifest import check_values, read_json
 from gliaflow.predict.names import ALL_MODELS, CLASSIFICATION, NETWORKS, SUBTYPE, SURVIVAL
 from gliaflow.predict.predictor import Predictor
 from gliaflow.predict.table import MISSING_WORD, Table
@@ -29,6 +30,7 @@ from gliaflow.predict.tasks import Settings, Task
 from gliaflow.sidecar import software_versions
 
 FORMAT = 1
+MOST_BYTES = 1024**3
 MANIFEST, ESTIMATOR, WEIGHTS, CARD = "predictor.json", "estimator.skops", "network.pt", "card.md"
 SOFTWARE = ("scikit-learn", "scikit-survival", "numpy", "scipy")
 INTENDED_USE = (
@@ -83,8 +85,20 @@ SCHEMA: Mapping[str, Any] = {
         "model": {"enum": list(ALL_MODELS)},
         "endpoint": {"type": "object"},
         "features": {"type": "array", "items": FEATURE, "minItems": 1},
-        "calibration": {"type": "object", "required": ["slope", "intercept", "cut"]},
-        "training": {"type": "object", "required": ["subjects", "persons"]},
+        "calibration": {
+            "type": "object",
+            "required": ["slope", "intercept", "cut"],
+            "properties": {key: {"type": ["number", "null"]} for key in ("slope", "intercept", "cut")},
+        },
+        "training": {
+            "type": "object",
+            "required": ["subjects", "persons"],
+            "properties": {
+                "subjects": {"type": "integer"},
+                "persons": {"type": "array", "items": {"type": "string"}},
+                "chosen": {"type": "object"},
+            },
+        },
         "scores": {
             "type": "array",
             "minItems": 1,
@@ -226,10 +240,7 @@ def open_predictor(path: Path) -> PredictorPackage:
     archive = open_archive(path)
     if MANIFEST not in archive.names():
         raise ConfigError(f"{path}: holds no {MANIFEST}; it is no package of a predictor")
-    try:
-        manifest = json.loads(archive.read(MANIFEST))
-    except ValueError as error:
-        raise ConfigError(f"{path}, {MANIFEST}: is not JSON ({error})") from error
+    manifest = read_json(archive.read(MANIFEST), f"{path}, {MANIFEST}")
     _check_manifest(manifest, f"{path}, {MANIFEST}")
     store = store_of(manifest["model"])
     for name in (store.file, CARD):
@@ -296,14 +307,25 @@ def load_estimator(content: bytes, where: str) -> Any:
     import skops.io as sio
 
     try:
+        _check_unpacked(content)
         strange = sorted(set(sio.get_untrusted_types(data=content)) - set(TRUSTED))
+        estimator = None if strange else sio.loads(content, trusted=TRUSTED)
     except Exception as error:
-        raise ConfigError(f"{where}: cannot be read ({error}); get the package again") from error
+        reason = printable(shortened(str(error)))
+        raise ConfigError(f"{where}: cannot be read ({reason}); get the package again") from error
     if strange:
         raise ConfigError(
             f"{where}: holds objects of {', '.join(strange)}, which no predictor has; not opened"
         )
-    return sio.loads(content, trusted=TRUSTED)
+    return estimator
+
+
+def _check_unpacked(content: bytes) -> None:
+    """Refuse a file of skops, itself a zip, that would unpack to more than any predictor is."""
+    with zipfile.ZipFile(io.BytesIO(content)) as stored:
+        size = sum(entry.file_size for entry in stored.infolist())
+    if size > MOST_BYTES:
+        raise ValueError(f"it would unpack to {size / 1e9:.1f} GB")
 
 
 def _zip(files: Mapping[str, bytes]) -> bytes:

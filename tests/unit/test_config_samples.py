@@ -309,7 +309,10 @@ WHOLE_SHEET = {
         (HEADER + "d\t1\t1\tt1.nii.gz\tx\n").encode(),
         "row 2: has 5 cells, but the first line names 4",
     ),
-    "quotation-mark": ((HEADER + 'd\t1\t1\t"' + "x" * 140_000).encode(), "row 2: a quotation mark is opened"),
+    "quotation-mark": (
+        (HEADER + 'd\t1\t1\t"' + "x" * 140_000).encode(),
+        "row 2: has a cell of more than 131072",
+    ),
 }
 
 

@@ -32,6 +32,7 @@ def personal() -> frozenset[str]:
         ("T1 1957-03-12", f"T1 {REMOVED}"),
         ("record 123456789", f"record {REMOVED}"),
         ("EVA T1", f"{REMOVED} T1"),
+        ("Sch\u200bmidt\u202e T1", f"{REMOVED} T1"),
         ("Klinikum\tElsewhere\nT1", f"{REMOVED} {REMOVED} T1"),
         ("t1_mprage_sag_p2_iso 0.9mm", "t1_mprage_sag_p2_iso 0.9mm"),
     ],

@@ -86,6 +86,15 @@ def test_nothing_to_find(tmp_path, content):
         scan_study(folder, tmp_path)
 
 
+def test_a_class_that_is_several_is_damage(tmp_path):
+    (path, *_) = series(tmp_path / "in")
+    header = pydicom.dcmread(path)
+    header.file_meta.MediaStorageSOPClassUID = ["1.2", "3.4"]
+    del header.Rows
+    header.save_as(path, enforce_file_format=False)
+    assert scan_study(tmp_path / "in", tmp_path).n_damaged_files == 1
+
+
 def test_nothing_that_is_written_identifies_a_person(tmp_path):
     paths = series(tmp_path / "in", numbered(3, "AX T1 SCHMIDT 12.03.1957"))
     edit(paths, ProtocolName="PAT-77812 Wilhelmine for Dr Quacksalber")

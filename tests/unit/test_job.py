@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from gliaflow.job import harmless
+
 SCRIPT = """
 import ctypes, logging, os, sys
 from gliaflow.errors import ImageError
@@ -70,3 +72,10 @@ def test_a_log_of_an_earlier_run_is_replaced(tmp_path):
     (tmp_path / "rule.log").write_text("ERROR of yesterday\n")
     result, log = run(tmp_path, "print('fine')")
     assert (result.returncode, log) == (0, "fine\n")
+
+
+def test_a_name_of_a_folder_does_not_move_the_cursor():
+    assert (
+        harmless("/data/\x1b[2J\u202e/t1.nii: not whole\nnumber  7")
+        == "/data/?[2J?/t1.nii: not whole\nnumber  7"
+    )

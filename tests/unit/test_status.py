@@ -150,7 +150,7 @@ def test_jobs_end_their_logs_so_that_it_is_known(tmp_path):
 
 def test_the_table_and_the_summary(tmp_path):
     make(tmp_path, "A")
-    log(tmp_path, "segment", "B", "ERROR one/sub-B/ses-1: too dark\n")
+    log(tmp_path, "segment", "B", "ERROR one/sub-B/ses-1: too dark\nand too small\n")
     rows = cohort_status(wanted(), STAGES, root=tmp_path)
     write_status(tmp_path / "status.tsv", rows)
     read = read_rows([tmp_path / "status.tsv"])
