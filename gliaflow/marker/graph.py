@@ -5,11 +5,9 @@ Source: BrainLes 2021, S11 (a graph network on atlas regions, whose edges are tr
 
 import hashlib
 import io
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import nibabel as nib
 import numpy as np
@@ -17,6 +15,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from sklearn.cluster import KMeans
 
+from gliaflow.arrays import read_arrays
 from gliaflow.checks import checked_volume
 from gliaflow.errors import ConfigError, GliaflowError
 from gliaflow.images import Array, data_of, new_image, read_image, spacing_of, write_bytes
@@ -209,10 +208,10 @@ def read_graph(path: Path) -> AtlasGraph:
         It is no such file.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            x, y, z = stored["shape"].tolist()
-            return AtlasGraph(stored["nodes"], stored["edges"], stored["pairs"], (x, y, z))
-    except (OSError, KeyError, ValueError, BadZipFile, zlib.error) as error:
+        stored = read_arrays(path)
+        x, y, z = stored["shape"].tolist()
+        return AtlasGraph(stored["nodes"], stored["edges"], stored["pairs"], (x, y, z))
+    except (OSError, KeyError, ValueError) as error:
         raise GliaflowError(f"{path}: is not what marker_graph writes ({error}); remove it") from error
 
 

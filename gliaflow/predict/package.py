@@ -64,6 +64,9 @@ FEATURE = {
         "missing": {"type": "number", "minimum": 0, "maximum": 1},
     },
 }
+NUMBER = {"type": ["number", "null"]}
+NUMBER_OR_EACH = {"type": ["number", "null", "array"], "items": {"type": "number"}}
+"""One number, or one for each of several classes."""
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "required": [
@@ -88,7 +91,7 @@ SCHEMA: Mapping[str, Any] = {
         "calibration": {
             "type": "object",
             "required": ["slope", "intercept", "cut"],
-            "properties": {key: {"type": ["number", "null"]} for key in ("slope", "intercept", "cut")},
+            "properties": {"slope": NUMBER, "intercept": NUMBER_OR_EACH, "cut": NUMBER_OR_EACH},
         },
         "training": {
             "type": "object",
