@@ -47,6 +47,11 @@ rule all:
         final_outputs(),
 
 
+rule sessions:
+    input:
+        sessions_outputs(),
+
+
 rule pictures:
     input:
         pictures_there(),

@@ -56,12 +56,16 @@ def cohort_outputs():
     return [pattern.format(cohort=cohort) for pattern, cohort in cohort_patterns()]
 
 
+def sessions_outputs():
+    """Every file of every finished session, and none that needs a whole cohort."""
+    return [path for entry in SESSIONS.values() for path in session_outputs(entry)]
+
+
 def final_outputs():
-    of_sessions = [path for entry in SESSIONS.values() for path in session_outputs(entry)]
     wanted = (growth_outputs() if GROWTH["in_all"] else []) + (
         habitats_outputs() if HABITATS["in_all"] else []
     )
-    return list(dict.fromkeys(cohort_outputs() + of_sessions + wanted + predict_outputs()))
+    return list(dict.fromkeys(sessions_outputs() + wanted + cohort_outputs() + predict_outputs()))
 
 
 def pictures_there():

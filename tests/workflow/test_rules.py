@@ -18,7 +18,7 @@ SHARED_SCRIPTS = {
 LOCAL = {"fetch_model", "fetch_hdbet", "dataset_description"}
 TARGETS = {
     *("growth", "growth_experiment", "habitats", "all", "pictures"),
-    *("predict", "provenance", "status", "train"),
+    *("predict", "provenance", "sessions", "status", "train"),
 }
 GPU = {"brain_mask", "marker_fit", "segment", "segment_shared", "train_fold", "train_validate"}
 
