@@ -1,0 +1,277 @@
+"""A real Slurm of one node with a GPU that is none: started, killed, looked at and stopped by tests.
+
+It needs root and Debian's packages slurm-wlm and munge, and no systemd. Slurm looks for its configuration in
+/etc/slurm only (Snakemake's jobs lose every variable that says otherwise), so links lie there while the cluster
+runs, and are taken away with it: Snakemake waits ten seconds for a Slurm that is configured and does not answer.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ETC = Path("/etc/slurm")
+DAEMONS = ("slurmctld", "slurmd")
+NEEDED = (*DAEMONS, "munged", "sbatch", "srun", "squeue", "sinfo", "scontrol")
+SBIN = {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+MUNGE = ("/run/munge", "/var/log/munge", "/var/lib/munge")
+FIELD = re.compile(r"(\w+)=(\S*)")
+RULE = re.compile(r"rule_(?P<rule>\w+?)(?:_wildcards_(?P<wildcards>.*))?$")
+CPUS = 4
+CONFIG = """\
+ClusterName=onenode
+SlurmctldHost={host}(127.0.0.1)
+AuthType=auth/munge
+CryptoType=crypto/munge
+SlurmUser=root
+SlurmdUser=root
+SlurmctldPort=16817
+SlurmdPort=16818
+SlurmdParameters=config_overrides
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+ReturnToService=2
+SchedulerType=sched/backfill
+SchedulerParameters=batch_sched_delay=0,sched_interval=5,bf_interval=5
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+DefMemPerCPU=500
+GresTypes=gpu
+AccountingStorageType=accounting_storage/{accounting}
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
+MinJobAge=3600
+BatchStartTimeout=1
+SlurmctldTimeout=10
+SlurmdTimeout=30
+InactiveLimit=0
+KillWait=2
+Waittime=0
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} Gres=gpu:1 State=UNKNOWN
+PartitionName=cpu Nodes={host} Default=YES MaxTime=7-00:00:00 State=UP
+PartitionName=gpu Nodes={host} MaxTime=2-00:00:00 State=UP
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What Slurm says of a job: all of ``scontrol show job``, by its names."""
+
+    said: dict[str, str] = field(repr=False)
+
+    @property
+    def number(self) -> int:
+        return int(self.said["JobId"])
+
+    @property
+    def rule(self) -> str:
+        """The rule, which Snakemake writes into the job's comment; of a group, its name."""
+        found = RULE.match(self.said["Comment"])
+        assert found, self.said
+        return found["rule"]
+
+    @property
+    def wildcards(self) -> str:
+        found = RULE.match(self.said["Comment"])
+        return (found and found["wildcards"]) or ""
+
+    @property
+    def partition(self) -> str:
+        return self.said["Partition"]
+
+    @property
+    def state(self) -> str:
+        return self.said["JobState"]
+
+    @property
+    def restarts(self) -> int:
+        return int(self.said["Restarts"])
+
+    @property
+    def gpus(self) -> int:
+        """GPUs asked for, by --gpus or by --gres."""
+        asked = self.said.get("TresPerJob") or self.said.get("TresPerNode") or ""
+        found = re.search(r"gpu(?::\w+)??(?::(\d+))?$", asked)
+        return int(found[1] or 1) if found else 0
+
+    @property
+    def memory_mb(self) -> int:
+        """Memory asked for."""
+        amount = self.said["MinMemoryNode"]
+        return round(float(amount[:-1]) * {"M": 1, "G": 1024, "T": 1024**2}[amount[-1]])
+
+    @property
+    def minutes(self) -> int:
+        """Time asked for."""
+        days, _, clock = self.said["TimeLimit"].rpartition("-")
+        hours, minutes, _ = map(int, clock.split(":"))
+        return (int(days or 0) * 24 + hours) * 60 + minutes
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One node, partitions ``cpu`` and ``gpu``, and everything that is written in ``folder``."""
+
+    folder: Path
+
+    def start(self) -> None:
+        """Configure and start everything; return when jobs can be sent.
+
+        Raises
+        ------
+        TimeoutError
+            It does not come up; the end of its logs is in the message.
+        """
+        self._configure()
+        _start_munge()
+        self.revive("slurmctld", "-i")
+        self.revive("slurmd")
+        self._wait(lambda: "idle" in told("sinfo", "-h", "-o", "%T"), "no node comes up")
+
+    def stop(self) -> None:
+        """End all jobs and daemons, and leave /etc/slurm as it was."""
+        told("scancel", "--user", "root")
+        self._wait(lambda: not told("squeue", "-h"), "jobs do not end")
+        for daemon in reversed(DAEMONS):
+            self.kill(daemon, signal.SIGTERM)
+        _unlink()
+
+    def revive(self, daemon: str, *options: str) -> None:
+        """Start a daemon; it takes up the jobs that another left."""
+        subprocess.run([daemon, *options], env=os.environ | SBIN, check=True)
+        self._wait(lambda: self._pid(daemon) is not None, f"{daemon} does not start")
+
+    def kill(self, daemon: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """End a daemon; return when it is gone."""
+        pid = self._pid(daemon)
+        if pid is not None:
+            os.kill(pid, how)
+            self._wait(lambda: self._pid(daemon) is None, f"{daemon} does not end")
+
+    def jobs(self) -> list[Job]:
+        """Every job since the start, oldest first."""
+        lines = told("scontrol", "--oneliner", "show", "job").splitlines()
+        found = [Job(dict(FIELD.findall(line))) for line in lines if line.startswith("JobId=")]
+        return sorted(found, key=lambda job: job.number)
+
+    def processes(self, job: Job) -> list[int]:
+        """The processes of Slurm itself that look after a running job, and all that these started."""
+        listed = told("ps", "-eo", "pid=,ppid=,args=").splitlines()
+        rows = [(int(pid), int(parent), args) for pid, parent, args in (line.split(None, 2) for line in listed)]
+        found = {pid for pid, _, args in rows if args.startswith(f"slurmstepd: [{job.number}.")}
+        while more := {pid for pid, parent, _ in rows if parent in found} - found:
+            found |= more
+        return sorted(found)
+
+    def _configure(self) -> None:
+        host = socket.gethostname().partition(".")[0]
+        for name in ("state", "spool"):
+            (self.folder / name).mkdir(parents=True)
+        gpu = self.folder / "gpu0"
+        os.mknod(gpu, 0o20666, os.makedev(1, 3))
+        memory_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+        values = {"host": host, "folder": self.folder, "accounting": "none", "cpus": CPUS}
+        texts = {
+            "slurm": CONFIG.format(memory_mb=max(memory_mb, 16000), **values),
+            "gres": f"NodeName={host} Name=gpu File={gpu}\n",
+            "cgroup": "CgroupAutomount=no\n",
+        }
+        for name, text in texts.items():
+            path = self.folder / f"{name}.conf"
+            path.write_text(text)
+            (ETC / path.name).unlink(missing_ok=True)
+            (ETC / path.name).symlink_to(path)
+
+    def _pid(self, daemon: str) -> int | None:
+        """The process number of a daemon that runs."""
+        try:
+            pid = int((self.folder / f"{daemon}.pid").read_text())
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if name == daemon else None
+
+    def _wait(self, ready: Callable[[], bool], problem: str, seconds: float = 30) -> None:
+        try:
+            wait(ready, problem, seconds)
+        except TimeoutError as error:
+            logs = [f"{p.name}:\n{p.read_text()[-2000:]}" for p in sorted(self.folder.glob("*.log"))]
+            raise TimeoutError("\n".join([str(error), *logs])) from None
+
+
+def impossible() -> str | None:
+    """Why no cluster can be started here, None where it can."""
+    absent = [name for name in NEEDED if shutil.which(name, path=SBIN["PATH"]) is None]
+    if absent:
+        return f"Slurm is not installed ({', '.join(absent)} not found)"
+    if os.geteuid() != 0:
+        return "only root can start a Slurm"
+    config = ETC / "slurm.conf"
+    if config.exists() and (not config.is_symlink() or "is UP" in told("scontrol", "ping")):
+        return f"another Slurm is configured here ({config})"
+    return None
+
+
+def told(*command: str) -> str:
+    """What a command of Slurm prints, nothing where it fails."""
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def wait(ready: Callable[[], bool], problem: str, seconds: float = 30) -> None:
+    """Return as soon as something is so.
+
+    Raises
+    ------
+    TimeoutError
+        It never is.
+    """
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{problem} (waited {seconds:g} s)")
+        time.sleep(0.2)
+
+
+def table(jobs: list[Job], used_mb: Callable[[Job], float | None] = lambda job: None) -> str:
+    """The jobs as lines of text: what each asked for, got and used."""
+    columns = "{:>5} {:<20} {:<9} {:<4} {:>4} {:<10} {:>8} {:>8} {:>7} {:>8}  {}"
+    heads = ("job", "rule", "partition", "gres", "cpus", "state", "restarts", "asked MB", "used MB", "minutes")
+    lines = [columns.format(*heads, "wildcards")]
+    for job in jobs:
+        used = used_mb(job)
+        asked = (job.said["NumCPUs"], job.state, job.restarts, job.memory_mb, "" if used is None else round(used))
+        start = (job.number, job.rule, job.partition, f"gpu{job.gpus}" if job.gpus else "-")
+        lines.append(columns.format(*start, *asked, job.minutes, job.wildcards))
+    return "\n".join(lines)
+
+
+def _start_munge() -> None:
+    for folder in MUNGE:
+        subprocess.run(["install", "-d", "-o", "munge", "-g", "munge", folder], check=True)
+    if not _munge_answers():
+        munged = shutil.which("munged", path=SBIN["PATH"])
+        subprocess.run(["runuser", "-u", "munge", "--", str(munged)], check=True)
+    wait(_munge_answers, "munged does not answer")
+
+
+def _munge_answers() -> bool:
+    return subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode == 0
+
+
+def _unlink() -> None:
+    for name in ("slurm", "gres", "cgroup"):
+        (ETC / f"{name}.conf").unlink(missing_ok=True)
