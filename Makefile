@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report test lint unit workflow e2e models model-brain model-tumour clean
+.PHONY: help setup demo report test lint unit workflow e2e slurm models model-brain model-tumour clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ demo: .venv/ready ## generate a cohort, run it through everything, make report.h
 	@echo "Look at the pictures:  results/demo/sub-*/ses-*/qc/*.png"
 	@echo "and at the report:     report.html"
 
-test: lint unit workflow e2e ## every check and test
+test: lint unit workflow e2e slurm ## every check and test
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -42,6 +42,10 @@ workflow: .venv/ready
 
 e2e: .venv/ready
 	$(BIN)/pytest -n $(CORES) --dist loadfile tests/e2e
+
+# after the others: while a Slurm is configured, Snakemake asks it about itself at every start
+slurm: .venv/ready
+	$(BIN)/pytest -rs -s tests/slurm
 
 COHORT_brain := whole_heads training/cohorts/heads --subjects 120 --seed 11
 COHORT_tumour := labelled training/cohorts/tumours --subjects 440 --seed 21 --cohort tumours --sites 12 --healthy 0.12 --non-enhancing 0.3 --randomised 0.15 --severity 0.6

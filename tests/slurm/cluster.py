@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 ETC = Path("/etc/slurm")
 DAEMONS = ("slurmctld", "slurmd")
 NEEDED = (*DAEMONS, "munged", "sbatch", "srun", "squeue", "sinfo", "scontrol")
@@ -50,7 +52,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 DefMemPerCPU=500
 GresTypes=gpu
-AccountingStorageType=accounting_storage/{accounting}
+{accounting}
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill
@@ -65,6 +67,13 @@ NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} Gres=gpu:1
 PartitionName=cpu Nodes={host} Default=YES MaxTime=7-00:00:00 State=UP
 PartitionName=gpu Nodes={host} MaxTime=2-00:00:00 State=UP
 """
+NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none"
+ACCOUNTING = """\
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort=16819
+AccountingStorageTRES=gres/gpu
+AccountingStoreFlags=job_comment"""
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,7 @@ class Cluster:
     """One node, partitions ``cpu`` and ``gpu``, and everything that is written in ``folder``."""
 
     folder: Path
+    accounted: bool = False
 
     def start(self) -> None:
         """Configure and start everything; return when jobs can be sent.
@@ -137,7 +147,7 @@ class Cluster:
             It does not come up; the end of its logs is in the message.
         """
         self._configure()
-        _start_munge()
+        start_munge()
         self.revive("slurmctld", "-i")
         self.revive("slurmd")
         self._wait(lambda: "idle" in told("sinfo", "-h", "-o", "%T"), "no node comes up")
@@ -168,14 +178,13 @@ class Cluster:
         found = [Job(dict(FIELD.findall(line))) for line in lines if line.startswith("JobId=")]
         return sorted(found, key=lambda job: job.number)
 
-    def processes(self, job: Job) -> list[int]:
-        """The processes of Slurm itself that look after a running job, and all that these started."""
-        listed = told("ps", "-eo", "pid=,ppid=,args=").splitlines()
-        rows = [(int(pid), int(parent), args) for pid, parent, args in (line.split(None, 2) for line in listed)]
-        found = {pid for pid, _, args in rows if args.startswith(f"slurmstepd: [{job.number}.")}
-        while more := {pid for pid, parent, _ in rows if parent in found} - found:
-            found |= more
-        return sorted(found)
+    def processes(self, job: Job) -> list[psutil.Process]:
+        """What Slurm started on the node for a job, and all that came of it."""
+        title = f"slurmstepd: [{job.number}."
+        steps = [
+            p for p in psutil.process_iter(["cmdline"]) if " ".join(p.info["cmdline"] or []).startswith(title)
+        ]
+        return [*steps, *(child for step in steps for child in step.children(recursive=True))]
 
     def _configure(self) -> None:
         host = socket.gethostname().partition(".")[0]
@@ -184,7 +193,8 @@ class Cluster:
         gpu = self.folder / "gpu0"
         os.mknod(gpu, 0o20666, os.makedev(1, 3))
         memory_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
-        values = {"host": host, "folder": self.folder, "accounting": "none", "cpus": CPUS}
+        values = {"host": host, "folder": self.folder, "cpus": CPUS}
+        values["accounting"] = ACCOUNTING if self.accounted else NO_ACCOUNTING
         texts = {
             "slurm": CONFIG.format(memory_mb=max(memory_mb, 16000), **values),
             "gres": f"NodeName={host} Name=gpu File={gpu}\n",
@@ -249,17 +259,35 @@ def wait(ready: Callable[[], bool], problem: str, seconds: float = 30) -> None:
 def table(jobs: list[Job], used_mb: Callable[[Job], float | None] = lambda job: None) -> str:
     """The jobs as lines of text: what each asked for, got and used."""
     columns = "{:>5} {:<20} {:<9} {:<4} {:>4} {:<10} {:>8} {:>8} {:>7} {:>8}  {}"
-    heads = ("job", "rule", "partition", "gres", "cpus", "state", "restarts", "asked MB", "used MB", "minutes")
+    heads = (
+        "job",
+        "rule",
+        "partition",
+        "gres",
+        "cpus",
+        "state",
+        "restarts",
+        "asked MB",
+        "used MB",
+        "minutes",
+    )
     lines = [columns.format(*heads, "wildcards")]
     for job in jobs:
         used = used_mb(job)
-        asked = (job.said["NumCPUs"], job.state, job.restarts, job.memory_mb, "" if used is None else round(used))
+        asked = (
+            job.said["NumCPUs"],
+            job.state,
+            job.restarts,
+            job.memory_mb,
+            "" if used is None else round(used),
+        )
         start = (job.number, job.rule, job.partition, f"gpu{job.gpus}" if job.gpus else "-")
         lines.append(columns.format(*start, *asked, job.minutes, job.wildcards))
     return "\n".join(lines)
 
 
-def _start_munge() -> None:
+def start_munge() -> None:
+    """Start what the parts of Slurm know each other by, unless it runs."""
     for folder in MUNGE:
         subprocess.run(["install", "-d", "-o", "munge", "-g", "munge", folder], check=True)
     if not _munge_answers():

@@ -1,4 +1,4 @@
-"""The cluster that all tests here share, and a clone of the workflow that is adapted to it."""
+"""The cluster that the tests of a file share, and a clone of the workflow that is adapted to it."""
 
 import re
 import sys
@@ -19,9 +19,9 @@ SITE = {
 POLL = "slurm-init-seconds-before-status-checks: 6\n"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster that runs; none is left when the tests end."""
+    """A cluster without accounting; none is left when the tests end."""
     if reason := impossible():
         pytest.skip(reason)
     cluster = Cluster(tmp_path_factory.mktemp("slurm"))

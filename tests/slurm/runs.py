@@ -8,6 +8,7 @@ from pathlib import Path
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 ON_SLURM = ("--profile", "slurm")
+SMALL = ("--snakefile", "tests/slurm/small.smk")
 HANGS = 900
 
 

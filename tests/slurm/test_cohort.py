@@ -10,6 +10,7 @@ from cluster import Cluster, Job, table
 from runs import ON_SLURM, start
 from workflow import checksums, write_sheet
 
+TempFactory = pytest.TempPathFactory
 GPU = {"brain_mask", "segment"}
 LOCAL = {"all", "dataset_description"}
 SETTINGS = ("atlas={resolution: 2}", "simulate={resolution_mm: 2}", "models=config/gpu.yaml")
@@ -50,13 +51,12 @@ def settings(site: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def done(slurm: Cluster, site: Path, settings: list[str], tmp_path_factory: pytest.TempPathFactory) -> OnSlurm:
+def done(slurm: Cluster, site: Path, settings: list[str], tmp_path_factory: TempFactory) -> OnSlurm:
     """The cohort, run as ``snakemake --profile slurm``."""
-    before = {job.number for job in slurm.jobs()}
     directory = tmp_path_factory.mktemp("on_slurm")
     run = start(site, directory, *ON_SLURM, *settings)
     assert run.end() == 0, run.output
-    found = OnSlurm(directory, run.output, [job for job in slurm.jobs() if job.number not in before])
+    found = OnSlurm(directory, run.output, slurm.jobs())
     print("", table(found.jobs, found.used_mb), sep="\n")
     return found
 
