@@ -1,8 +1,9 @@
 """A real Slurm of one node with a GPU that is none: started, killed, looked at and stopped by tests.
 
 It needs root and Debian's packages slurm-wlm and munge, and no systemd. Slurm looks for its configuration in
-/etc/slurm only (Snakemake's jobs lose every variable that says otherwise), so links lie there while the cluster
-runs, and are taken away with it: Snakemake waits ten seconds for a Slurm that is configured and does not answer.
+/etc/slurm only (Snakemake's jobs lose every variable that says otherwise), so links lie there while the
+cluster runs, and are taken away with it: Snakemake waits ten seconds for a Slurm that is configured and does
+not answer.
 """
 
 import os
@@ -258,32 +259,15 @@ def wait(ready: Callable[[], bool], problem: str, seconds: float = 30) -> None:
 
 def table(jobs: list[Job], used_mb: Callable[[Job], float | None] = lambda job: None) -> str:
     """The jobs as lines of text: what each asked for, got and used."""
-    columns = "{:>5} {:<20} {:<9} {:<4} {:>4} {:<10} {:>8} {:>8} {:>7} {:>8}  {}"
-    heads = (
-        "job",
-        "rule",
-        "partition",
-        "gres",
-        "cpus",
-        "state",
-        "restarts",
-        "asked MB",
-        "used MB",
-        "minutes",
-    )
-    lines = [columns.format(*heads, "wildcards")]
+    layout = "{:>5} {:<18} {:<9} {:<4} {:>4} {:<9} {:>8} {:>8} {:>7} {:>7}  {}"
+    heads = "job rule partition gres cpus state restarts asked_MB used_MB minutes of"
+    rows: list[tuple[object, ...]] = [tuple(heads.split())]
     for job in jobs:
-        used = used_mb(job)
-        asked = (
-            job.said["NumCPUs"],
-            job.state,
-            job.restarts,
-            job.memory_mb,
-            "" if used is None else round(used),
-        )
-        start = (job.number, job.rule, job.partition, f"gpu{job.gpus}" if job.gpus else "-")
-        lines.append(columns.format(*start, *asked, job.minutes, job.wildcards))
-    return "\n".join(lines)
+        used, gres = used_mb(job), f"gpu{job.gpus}" if job.gpus else "-"
+        asked = (job.partition, gres, job.said["NumCPUs"], job.state, job.restarts, job.memory_mb)
+        said = "-" if used is None else round(used)
+        rows.append((job.number, job.rule, *asked, said, job.minutes, job.wildcards))
+    return "\n".join(layout.format(*row) for row in rows)
 
 
 def start_munge() -> None:
