@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import ETC, SBIN, start_munge, wait
+from cluster import ENVIRONMENT, ETC, start_munge, wait
 
 NEEDED = ("mariadbd", "mariadb-install-db", "mariadb", "slurmdbd", "sacct")
 PORT = 13306
@@ -36,7 +36,7 @@ StorageLoc=slurm_acct_db
 
 def impossible() -> str | None:
     """Why there can be no accounting here, None where there can."""
-    absent = [name for name in NEEDED if shutil.which(name, path=SBIN["PATH"]) is None]
+    absent = [name for name in NEEDED if shutil.which(name, path=ENVIRONMENT["PATH"]) is None]
     return f"no accounting: {', '.join(absent)} not found" if absent else None
 
 
@@ -56,7 +56,7 @@ class Accounting:
         path.chmod(0o600)
         (ETC / path.name).unlink(missing_ok=True)
         (ETC / path.name).symlink_to(path)
-        subprocess.run(["slurmdbd"], env=os.environ | SBIN, check=True)
+        subprocess.run(["slurmdbd"], env=ENVIRONMENT, check=True)
         log = self.folder / "slurmdbd.log"
         wait(lambda: log.exists() and " started" in log.read_text(), "slurmdbd does not start", 60)
 
@@ -70,24 +70,16 @@ class Accounting:
         (ETC / "slurmdbd.conf").unlink(missing_ok=True)
 
     def _start_database(self) -> None:
-        data, socket_path = self.folder / "data", self.folder / "sql"
-        data.mkdir()
-        for folder in (data, *self.folder.parents[:-1], self.folder):
-            folder.chmod(folder.stat().st_mode | 0o011)
-        shutil.chown(data, "mysql", "mysql")
-        shutil.chown(self.folder, "mysql", "mysql")
-        place = ["--no-defaults", "--user=mysql", f"--datadir={data}"]
-        install = ["mariadb-install-db", *place, "--auth-root-authentication-method=socket"]
-        subprocess.run(install, env=os.environ | SBIN, stdout=subprocess.DEVNULL, check=True)
-        serve = [f"--socket={socket_path}", f"--pid-file={self.folder / 'mariadbd.pid'}", f"--port={PORT}"]
-        small = [
-            "--bind-address=127.0.0.1",
-            "--innodb-buffer-pool-size=64M",
-            "--innodb-lock-wait-timeout=900",
-        ]
+        where = self.folder / "sql"
+        place = ["--no-defaults", "--user=root", f"--datadir={self.folder / 'data'}"]
+        subprocess.run(["mariadb-install-db", *place], env=ENVIRONMENT, stdout=subprocess.DEVNULL, check=True)
+        serve = [f"--socket={where}", f"--pid-file={self.folder / 'mariadbd.pid'}", f"--port={PORT}"]
+        small = ["--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M"]
+        # slurmdbd asks for it
+        patient = ["--innodb-lock-wait-timeout=900"]
         with (self.folder / "mariadbd.log").open("w") as log:
             subprocess.Popen(
-                ["mariadbd", *place, *serve, *small], env=os.environ | SBIN, stdout=log, stderr=log
+                ["mariadbd", *place, *serve, *small, *patient], env=ENVIRONMENT, stdout=log, stderr=log
             )
-        wait(socket_path.exists, "MariaDB does not start", 60)
-        subprocess.run(["mariadb", "--no-defaults", f"--socket={socket_path}", "-e", PREPARE], check=True)
+        wait(where.exists, "MariaDB does not start", 60)
+        subprocess.run(["mariadb", "--no-defaults", f"--socket={where}", "-e", PREPARE], check=True)

@@ -22,7 +22,7 @@ import psutil
 ETC = Path("/etc/slurm")
 DAEMONS = ("slurmctld", "slurmd")
 NEEDED = (*DAEMONS, "munged", "sbatch", "srun", "squeue", "sinfo", "scontrol")
-SBIN = {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+ENVIRONMENT = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 MUNGE = ("/run/munge", "/var/log/munge", "/var/lib/munge")
 FIELD = re.compile(r"(\w+)=(\S*)")
 RULE = re.compile(r"rule_(?P<rule>\w+?)(?:_wildcards_(?P<wildcards>.*))?$")
@@ -163,7 +163,7 @@ class Cluster:
 
     def revive(self, daemon: str, *options: str) -> None:
         """Start a daemon; it takes up the jobs that another left."""
-        subprocess.run([daemon, *options], env=os.environ | SBIN, check=True)
+        subprocess.run([daemon, *options], env=ENVIRONMENT, check=True)
         self._wait(lambda: self._pid(daemon) is not None, f"{daemon} does not start")
 
     def kill(self, daemon: str, how: signal.Signals = signal.SIGKILL) -> None:
@@ -226,7 +226,7 @@ class Cluster:
 
 def impossible() -> str | None:
     """Why no cluster can be started here, None where it can."""
-    absent = [name for name in NEEDED if shutil.which(name, path=SBIN["PATH"]) is None]
+    absent = [name for name in NEEDED if shutil.which(name, path=ENVIRONMENT["PATH"]) is None]
     if absent:
         return f"Slurm is not installed ({', '.join(absent)} not found)"
     if os.geteuid() != 0:
@@ -275,7 +275,7 @@ def start_munge() -> None:
     for folder in MUNGE:
         subprocess.run(["install", "-d", "-o", "munge", "-g", "munge", folder], check=True)
     if not _munge_answers():
-        munged = shutil.which("munged", path=SBIN["PATH"])
+        munged = shutil.which("munged", path=ENVIRONMENT["PATH"])
         subprocess.run(["runuser", "-u", "munge", "--", str(munged)], check=True)
     wait(_munge_answers, "munged does not answer")
 

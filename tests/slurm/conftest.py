@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cluster import Cluster, impossible
 
-# for the checksums of results, which are taken there
-sys.path.append(str(Path(__file__).parents[1] / "e2e"))
+# what reads a run's results, and what it printed
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("e2e", "workflow")]
 
 SITE = {
     "# slurm-no-account: true": "slurm-no-account: true",
