@@ -19,6 +19,7 @@ grant all on slurm_acct_db.* to 'slurm'@'127.0.0.1', 'slurm'@'localhost';
 """
 CONFIG = """\
 AuthType=auth/munge
+AuthInfo=socket={folder}/munge
 DbdHost={host}
 DbdAddr=127.0.0.1
 DbdPort=16819
@@ -42,14 +43,14 @@ def impossible() -> str | None:
 
 @dataclass(frozen=True)
 class Accounting:
-    """The daemon that ``sacct`` asks, with its data base in ``folder``."""
+    """The daemon that ``sacct`` asks, with its data base in the ``folder`` of the cluster."""
 
     folder: Path
 
     def start(self) -> None:
         """Make an empty data base, and start what answers for it."""
         self._start_database()
-        start_munge()
+        start_munge(self.folder)
         host = socket.gethostname().partition(".")[0]
         path = self.folder / "slurmdbd.conf"
         path.write_text(CONFIG.format(host=host, folder=self.folder, port=PORT))

@@ -23,7 +23,6 @@ ETC = Path("/etc/slurm")
 DAEMONS = ("slurmctld", "slurmd")
 NEEDED = (*DAEMONS, "munged", "sbatch", "srun", "squeue", "sinfo", "scontrol")
 ENVIRONMENT = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
-MUNGE = ("/run/munge", "/var/log/munge", "/var/lib/munge")
 FIELD = re.compile(r"(\w+)=(\S*)")
 RULE = re.compile(r"rule_(?P<rule>\w+?)(?:_wildcards_(?P<wildcards>.*))?$")
 CPUS = 4
@@ -31,6 +30,7 @@ CONFIG = """\
 ClusterName=onenode
 SlurmctldHost={host}(127.0.0.1)
 AuthType=auth/munge
+AuthInfo=socket={folder}/munge
 CryptoType=crypto/munge
 SlurmUser=root
 SlurmdUser=root
@@ -73,6 +73,7 @@ ACCOUNTING = """\
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort=16819
+AccountingStoragePass={folder}/munge
 AccountingStorageTRES=gres/gpu
 AccountingStoreFlags=job_comment"""
 
@@ -148,7 +149,7 @@ class Cluster:
             It does not come up; the end of its logs is in the message.
         """
         self._configure()
-        start_munge()
+        start_munge(self.folder)
         self.revive("slurmctld", "-i")
         self.revive("slurmd")
         self._wait(lambda: "idle" in told("sinfo", "-h", "-o", "%T"), "no node comes up")
@@ -157,7 +158,7 @@ class Cluster:
         """End all jobs and daemons, and leave /etc/slurm as it was."""
         told("scancel", "--user", "root")
         self._wait(lambda: not told("squeue", "-h"), "jobs do not end")
-        for daemon in reversed(DAEMONS):
+        for daemon in ("slurmd", "slurmctld", "munged"):
             self.kill(daemon, signal.SIGTERM)
         _unlink()
 
@@ -195,7 +196,7 @@ class Cluster:
         os.mknod(gpu, 0o20666, os.makedev(1, 3))
         memory_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
         values = {"host": host, "folder": self.folder, "cpus": CPUS}
-        values["accounting"] = ACCOUNTING if self.accounted else NO_ACCOUNTING
+        values["accounting"] = ACCOUNTING.format(folder=self.folder) if self.accounted else NO_ACCOUNTING
         texts = {
             "slurm": CONFIG.format(memory_mb=max(memory_mb, 16000), **values),
             "gres": f"NodeName={host} Name=gpu File={gpu}\n",
@@ -270,18 +271,23 @@ def table(jobs: list[Job], used_mb: Callable[[Job], float | None] = lambda job: 
     return "\n".join(layout.format(*row) for row in rows)
 
 
-def start_munge() -> None:
-    """Start what the parts of Slurm know each other by, unless it runs."""
-    for folder in MUNGE:
-        subprocess.run(["install", "-d", "-o", "munge", "-g", "munge", folder], check=True)
-    if not _munge_answers():
-        munged = shutil.which("munged", path=ENVIRONMENT["PATH"])
-        subprocess.run(["runuser", "-u", "munge", "--", str(munged)], check=True)
-    wait(_munge_answers, "munged does not answer")
+def start_munge(folder: Path) -> None:
+    """Start what the parts of Slurm know each other by, with a key of its own, unless it runs there."""
+    answers = ["munge", "-n", "--socket", str(folder / "munge")]
+    if _works(answers):
+        return
+    (folder / "munge.key").write_bytes(os.urandom(128))
+    (folder / "munge.key").chmod(0o600)
+    files = {"socket": "munge", "key-file": "munge.key", "pid-file": "munged.pid", "log-file": "munged.log"}
+    options = [f"--{option}={folder / name}" for option, name in files.items()]
+    # forced, because nobody but root reaches the socket in a folder of pytest
+    command = ["munged", "--force", *options, f"--seed-file={folder / 'munge.seed'}"]
+    subprocess.run(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, check=True)
+    wait(lambda: _works(answers), "munged does not answer")
 
 
-def _munge_answers() -> bool:
-    return subprocess.run(["munge", "-n"], capture_output=True, check=False).returncode == 0
+def _works(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _unlink() -> None:

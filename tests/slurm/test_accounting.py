@@ -17,8 +17,8 @@ def accounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster with accounting."""
     if reason := no_cluster() or impossible():
         pytest.skip(reason)
-    accounting = Accounting(tmp_path_factory.mktemp("accounts"))
     cluster = Cluster(tmp_path_factory.mktemp("slurm"), accounted=True)
+    accounting = Accounting(cluster.folder)
     try:
         accounting.start()
         cluster.start()

@@ -1,5 +1,6 @@
 """What happens on a real Slurm when memory runs out, daemons die or a node is lost."""
 
+import signal
 import time
 
 from cluster import DAEMONS, Cluster, Job, table, wait
@@ -62,3 +63,19 @@ def test_a_job_whose_node_is_lost_is_run_again(slurm, site, tmp_path):
     assert begun.read_text() == "begun\nbegun\n"
     assert jobs[-1].state == "COMPLETED"
     assert (tmp_path / "lost.txt").read_text() == "done\n"
+
+
+def test_an_interrupted_run_takes_its_jobs_back_and_can_be_resumed(slurm, site, tmp_path):
+    before, begun = slurm.jobs(), tmp_path / "stopped.begun"
+    command = (site, tmp_path, *ON_SLURM, *SMALL, "stopped.txt")
+    run = start(*command)
+    wait(begun.exists, "the job does not begin", 120)
+    run.process.send_signal(signal.SIGINT)
+    assert run.end() != 0
+    wait(lambda: since(slurm, before)[0].state == "CANCELLED", "the job is not cancelled", 60)
+    run = start(*command)
+    assert run.end() == 0, run.output
+    jobs = since(slurm, before)
+    print(table(jobs))
+    assert [job.state for job in jobs] == ["CANCELLED", "COMPLETED"]
+    assert (tmp_path / "stopped.txt").read_text() == "done\n"
