@@ -9,7 +9,7 @@ from pathlib import Path
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 ON_SLURM = ("--profile", "slurm")
 SMALL = ("--snakefile", "tests/slurm/small.smk")
-HANGS = 900
+HANGS = 1800
 
 
 @dataclass(frozen=True)
