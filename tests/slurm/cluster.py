@@ -24,7 +24,7 @@ DAEMONS = ("slurmctld", "slurmd")
 NEEDED = (*DAEMONS, "munged", "sbatch", "srun", "squeue", "sinfo", "scontrol")
 ENVIRONMENT = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 FIELD = re.compile(r"(\w+)=(\S*)")
-RULE = re.compile(r"rule_(?P<rule>\w+?)(?:_wildcards_(?P<wildcards>.*))?$")
+RULE = re.compile(r"rule_(?P<rule>[\w.]+?)(?:_wildcards_(?P<wildcards>.*))?$")
 CPUS = 4
 CONFIG = """\
 ClusterName=onenode
@@ -157,10 +157,13 @@ class Cluster:
     def stop(self) -> None:
         """End all jobs and daemons, and leave /etc/slurm as it was."""
         told("scancel", "--user", "root")
-        self._wait(lambda: not told("squeue", "-h"), "jobs do not end")
-        for daemon in ("slurmd", "slurmctld", "munged"):
-            self.kill(daemon, signal.SIGTERM)
-        _unlink()
+        try:
+            self._wait(lambda: not told("squeue", "-h"), "jobs do not end")
+        finally:
+            for daemon in ("slurmd", "slurmctld", "munged"):
+                self.kill(daemon, signal.SIGTERM)
+            for name in ("slurm", "gres", "cgroup"):
+                (ETC / f"{name}.conf").unlink(missing_ok=True)
 
     def revive(self, daemon: str, *options: str) -> None:
         """Start a daemon; it takes up the jobs that another left."""
@@ -192,14 +195,12 @@ class Cluster:
         host = socket.gethostname().partition(".")[0]
         for name in ("state", "spool"):
             (self.folder / name).mkdir(parents=True)
-        gpu = self.folder / "gpu0"
-        os.mknod(gpu, 0o20666, os.makedev(1, 3))
         memory_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
         values = {"host": host, "folder": self.folder, "cpus": CPUS}
         values["accounting"] = ACCOUNTING.format(folder=self.folder) if self.accounted else NO_ACCOUNTING
         texts = {
             "slurm": CONFIG.format(memory_mb=max(memory_mb, 16000), **values),
-            "gres": f"NodeName={host} Name=gpu File={gpu}\n",
+            "gres": f"NodeName={host} Name=gpu File=/dev/null\n",
             "cgroup": "CgroupAutomount=no\n",
         }
         for name, text in texts.items():
@@ -288,8 +289,3 @@ def start_munge(folder: Path) -> None:
 
 def _works(command: list[str]) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def _unlink() -> None:
-    for name in ("slurm", "gres", "cgroup"):
-        (ETC / f"{name}.conf").unlink(missing_ok=True)
