@@ -3,7 +3,7 @@
 import signal
 import time
 
-from cluster import DAEMONS, Cluster, Job, table, wait
+from cluster import DAEMONS, Cluster, Job, table, told, wait
 from runs import ON_SLURM, SMALL, start
 
 # for less, Slurm puts the loss down to slow messages, and looks again minutes later
@@ -57,6 +57,13 @@ def test_a_job_whose_node_is_lost_is_run_again(slurm, site, tmp_path):
     slurm.revive("slurmctld")
     time.sleep(OFF)
     slurm.revive("slurmd", "-b")
+
+    def begun_again() -> bool:
+        # Slurm lets two minutes pass before it begins a job again, unless it is told otherwise
+        told("scontrol", "update", f"JobId={job.number}", "StartTime=now")
+        return begun.read_text() == "begun\nbegun\n"
+
+    wait(begun_again, "the job is not begun again", 150)
     assert run.end() == 0, run.output
     jobs = since(slurm, before)
     print(table(jobs))
