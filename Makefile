@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report test lint unit workflow e2e fuzz models model-brain model-tumour clean
+.PHONY: help setup demo report test lint unit workflow e2e slurm fuzz models model-brain model-tumour clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ demo: .venv/ready ## generate a cohort, run it through everything, make report.h
 	@echo "Look at the pictures:  results/demo/sub-*/ses-*/qc/*.png"
 	@echo "and at the report:     report.html"
 
-test: lint unit workflow e2e ## every check and test
+test: lint unit workflow e2e ## every check and test but those on a real Slurm
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -45,6 +45,9 @@ e2e: .venv/ready
 
 fuzz: .venv/ready ## the tests of bad input with ten times as many cases (for the night)
 	$(BIN)/pytest -n $(CORES) --hypothesis-profile nightly tests/unit/test_fuzz_*.py
+
+slurm: .venv/ready ## tests on a real one-node Slurm (root; Debian's slurm-wlm, slurmdbd, munge, mariadb-server)
+	$(BIN)/pytest -rs -s tests/slurm
 
 COHORT_brain := whole_heads training/cohorts/heads --subjects 120 --seed 11
 COHORT_tumour := labelled training/cohorts/tumours --subjects 440 --seed 21 --cohort tumours --sites 12 --healthy 0.12 --non-enhancing 0.3 --randomised 0.15 --severity 0.6

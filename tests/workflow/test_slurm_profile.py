@@ -1,8 +1,6 @@
 """What `snakemake --profile slurm` asks a cluster for."""
 
 import logging
-import shutil
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,23 +12,6 @@ from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_
 
 LOCAL = {"all", "fetch_model", "fetch_hdbet", "dataset_description"}
 GPU = {"brain_mask", "segment"}
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working tree as a fresh clone has it: nothing that git ignores."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("not a checkout that git can list")
-    folder = tmp_path_factory.mktemp("clone")
-    for name in filter(None, listed.decode().split("\0")):
-        source = REPOSITORY / name
-        if source.is_symlink() or source.exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, folder / name, follow_symlinks=False)
-    return folder
 
 
 @pytest.fixture(scope="module")
