@@ -65,13 +65,15 @@ def test_output_of_compiled_code_programs_and_logging_goes_to_the_log(tmp_path):
     result, log = run(tmp_path, "; ".join(lines))
     assert result.returncode == 0
     assert (result.stdout, result.stderr) == ("", "")
-    assert sorted(log.splitlines()) == ["from C", "from a program", "from logging"]
+    *told, end = log.splitlines()
+    assert sorted(told) == ["from C", "from a program", "from logging"]
+    assert end == "DONE demo/sub-01/ses-1 t1c"
 
 
 def test_a_log_of_an_earlier_run_is_replaced(tmp_path):
     (tmp_path / "rule.log").write_text("ERROR of yesterday\n")
     result, log = run(tmp_path, "print('fine')")
-    assert (result.returncode, log) == (0, "fine\n")
+    assert (result.returncode, log) == (0, "fine\nDONE demo/sub-01/ses-1 t1c\n")
 
 
 def test_a_name_of_a_folder_does_not_move_the_cursor():
