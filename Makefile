@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report test lint unit workflow e2e slurm fuzz models model-brain model-tumour clean
+.PHONY: help setup demo report test lint unit workflow e2e slow slurm fuzz models model-brain model-tumour clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ demo: .venv/ready ## generate a cohort, run it through everything, make report.h
 	@echo "Look at the pictures:  results/demo/sub-*/ses-*/qc/*.png"
 	@echo "and at the report:     report.html"
 
-test: lint unit workflow e2e ## every check and test but those on a real Slurm
+test: lint unit workflow e2e ## every check, and every test that is not slow
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -35,13 +35,16 @@ lint: .venv/ready
 	$(BIN)/snakemake --lint
 
 unit: .venv/ready
-	$(BIN)/pytest -n $(CORES) tests/unit gliaflow
+	$(BIN)/pytest -n $(CORES) -m 'not slow' tests/unit gliaflow
 
 workflow: .venv/ready
 	$(BIN)/pytest -n $(CORES) tests/workflow
 
 e2e: .venv/ready
-	$(BIN)/pytest -n $(CORES) --dist loadfile tests/e2e
+	$(BIN)/pytest -n $(CORES) --dist loadfile -m 'not slow' tests/e2e
+
+slow: .venv/ready ## the tests that make test leaves out: growth and trainings from end to end
+	$(BIN)/pytest -n $(CORES) --dist loadfile -m slow tests/unit tests/e2e
 
 fuzz: .venv/ready ## the tests of bad input with ten times as many cases (for the night)
 	$(BIN)/pytest -n $(CORES) --hypothesis-profile nightly tests/unit/test_fuzz_*.py

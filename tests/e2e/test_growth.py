@@ -15,6 +15,7 @@ from gliaflow.growth.space import carry_image
 from gliaflow.images import data_of, new_image, read_image
 from gliaflow.simulate.longitudinal import LongitudinalPlan, write_cohort
 
+pytestmark = pytest.mark.slow
 SUBJECTS = ("001", "002")
 PLAN = LongitudinalPlan(subjects=2, seed=5, severity=0.2, resolution_mm=2, cohort="grown")
 SETTINGS = {

@@ -20,6 +20,7 @@ from gliaflow.nnunet.model import open_model
 from gliaflow.sidecar import read_json
 from gliaflow.simulate.labelled import CohortPlan, write_cohort
 
+pytestmark = pytest.mark.slow
 SEQUENCES = ("t1c", "t2f")
 RECIPE = {
     "sequences": list(SEQUENCES),

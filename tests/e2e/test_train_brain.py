@@ -16,6 +16,7 @@ from gliaflow.nnunet.model import open_model
 from gliaflow.nnunet.weights import read_checkpoint
 from gliaflow.preprocess.head_grid import to_head_grid
 
+pytestmark = pytest.mark.slow
 SHAPE = (46, 54, 40)
 AFFINE = np.diag([-4.0, 4.0, 4.5, 1.0])
 COLUMNS = ("cohort", "subject", "session", "t1c", "t2f", "brain_mask", "stripped", "registered")

@@ -62,6 +62,7 @@ def predicted(labels, rng, affine):
     return quantise(probability)
 
 
+@pytest.mark.slow
 def test_the_limit_that_was_planted_in_a_generated_cohort_is_found(tmp_path):
     write_cohort(tmp_path / "cohort", CohortPlan(subjects=8, sites=2, non_enhancing=0.5, seed=4))
     rng, cases, true_ml = np.random.default_rng(0), [], []
