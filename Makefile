@@ -43,7 +43,7 @@ workflow: .venv/ready
 e2e: .venv/ready
 	$(BIN)/pytest -n $(CORES) --dist loadfile -m 'not slow' tests/e2e
 
-slow: .venv/ready ## the tests that make test leaves out: growth and trainings from end to end
+slow: .venv/ready ## the tests that make test leaves out, such as trainings from end to end
 	$(BIN)/pytest -n $(CORES) --dist loadfile -m slow tests/unit tests/e2e
 
 fuzz: .venv/ready ## the tests of bad input with ten times as many cases (for the night)

@@ -221,6 +221,7 @@ def test_one_n4_setting_reruns_only_what_depends_on_it(demo, small_sheet):
     }
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_ends_with_the_same_bytes(demo, small_sheet, tmp_path):
     directory = tmp_path / "again"
     mask = folder_of(directory, "demo02", "1") / "anat" / "sub-demo02_ses-1_space-ref_desc-brain_mask.nii.gz"
@@ -254,6 +255,7 @@ def holed(image: np.ndarray) -> np.ndarray:
     return np.where(np.arange(image.size).reshape(image.shape) % 1000 == 0, np.nan, image)
 
 
+@pytest.mark.slow
 def test_the_methods_without_training_stay_selectable(demo, small_sheet, tmp_path):
     """And outputs say that only the whole tumour was determined."""
     copy_of_demo02(demo, tmp_path)

@@ -66,6 +66,7 @@ def posed_head(template, sequence, pitch_degrees, shift, slices=slice(None)):
     return head, new_image(brain, grid.affine, np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sequence", "pitch", "shift", "slices"),
     [

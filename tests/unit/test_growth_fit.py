@@ -210,6 +210,7 @@ def test_a_growth_that_does_not_reach_its_volume_ends(monkeypatch):
     assert days * RHO == pytest.approx(2, rel=0.03)
 
 
+@pytest.mark.slow
 def test_age_and_seed_of_a_grown_tumour_are_found(tumour, seed_fit):
     found = fit_parameters(TISSUE, tumour.regions, seed_fit.position, seed=1, evaluations=100)
     assert found.best.rho_days == pytest.approx(tumour.rho_days, rel=0.2)
