@@ -7,6 +7,7 @@ from typing import Any
 
 from gliaflow.provenance.records import Job
 from gliaflow.sidecar import read_json, sidecar_path
+from gliaflow.status import STATUS_FILES
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ def gather(cohort: str, root: Path, made: Mapping[str, Job], besides: str) -> Ga
 
 
 def files_in(root: Path, folder: str) -> list[str]:
-    """Return the paths of all files in a folder, relative to the root."""
-    return sorted(p.relative_to(root).as_posix() for p in (root / folder).rglob("*") if p.is_file())
+    """Return the paths of all files in a folder but those of the status, relative to the root."""
+    found = (p for p in (root / folder).rglob("*") if p.is_file() and p.name not in STATUS_FILES)
+    return sorted(p.relative_to(root).as_posix() for p in found)
 
 
 def followed(path: str, cohort: str) -> bool:

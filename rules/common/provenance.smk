@@ -1,6 +1,7 @@
 from gliaflow.fetch import sha256_of
 from gliaflow.provenance.description import checksum_entry, config_sha256, git_revision
 from gliaflow.provenance.state import state_of
+from gliaflow.status import STATUS_FILES
 
 PROVENANCE = "results/{cohort}/provenance.json"
 KEPT_BY_SNAKEMAKE = ".snakemake/metadata"
@@ -97,4 +98,4 @@ def provenance_outputs(wildcards):
 
 def results_now(wildcards):
     """A checksum of which results there are: where it changes, their provenance is written anew."""
-    return state_of(Path("results", wildcards.cohort), besides=Path(fill(PROVENANCE, wildcards)))
+    return state_of(Path("results", wildcards.cohort), besides=(Path(PROVENANCE).name, *STATUS_FILES))
