@@ -4,12 +4,12 @@ A stage of a session is done when all of its files are there: each is written wh
 is told by the logs, whose last line says how a job ended (`gliaflow.job`).
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gliaflow.files import files_below
 from gliaflow.job import DONE, FAILED
 from gliaflow.tables import NAME_COLUMNS, write_table
 
@@ -91,14 +91,14 @@ def cohort_status(
         With the columns of `STATUS_COLUMNS`.
     """
     cohorts = sorted({key[0] for key in wanted})
-    present = {path for cohort in cohorts for path in files_of(root, f"results/{cohort}")}
+    present = {path for cohort in cohorts for path in files_below(root / "results" / cohort, root)}
     logs = logs_of(root, cohorts)
     order = list(dict.fromkeys(stages.values()))
     rows: list[dict[str, str]] = []
     for key, by_stage in wanted.items():
         missing = {stage for stage, paths in by_stage.items() if not present.issuperset(paths)}
-        ends = [*logs.get(key, []), *logs.get(OF_ALL, [])] if missing else []
-        troubles = _troubles(ends, stages)
+        paths = [*logs.get(key, []), *logs.get(OF_ALL, [])] if missing else []
+        troubles = _troubles([log_end(path, root) for path in paths], stages)
         rows += _rows_of(key, list(by_stage), missing, troubles, order=order, since=since)
     return rows
 
@@ -158,29 +158,23 @@ def exit_status(rows: Iterable[Mapping[str, str]]) -> int:
     return PARTLY_FAILED if {COMPLETE} in states.values() else 1
 
 
-def files_of(root: Path, folder: str) -> Iterator[str]:
-    """Give every file below a folder, as a path relative to the root; one call for each folder."""
-    for place, _, names in os.walk(root / folder):
-        inside = Path(place).relative_to(root).as_posix()
-        yield from (f"{inside}/{name}" for name in names)
-
-
-def logs_of(root: Path, cohorts: Sequence[str]) -> dict[Key, list[LogEnd]]:
-    """Return the ends of the logs of each session, of each cohort, and (`OF_ALL`) of what belongs to none."""
-    found: dict[Key, list[LogEnd]] = {}
+def logs_of(root: Path, cohorts: Sequence[str]) -> dict[Key, list[Path]]:
+    """Return the logs of each session, of each cohort, and (`OF_ALL`) of what belongs to none."""
+    found: dict[Key, list[Path]] = {}
     for folder in sorted(entry for entry in (root / "logs").glob("*") if entry.is_dir()):
         for path in sorted(folder.glob("*.log")):
             key = (path.stem, "", "") if path.stem in cohorts else OF_ALL
-            found.setdefault(key, []).append(log_end(path, root, folder.name))
+            found.setdefault(key, []).append(path)
         for cohort in cohorts:
             for path in sorted((folder / cohort).glob("*.log")):
                 key = (cohort, *_subject_and_session(path.stem))
-                found.setdefault(key, []).append(log_end(path, root, folder.name))
+                found.setdefault(key, []).append(path)
     return found
 
 
-def log_end(path: Path, root: Path, rule: str) -> LogEnd:
-    """Read how a job ended from the end of its log."""
+def log_end(path: Path, root: Path) -> LogEnd:
+    """Read how a job ended from the end of its log, which lies in a folder named like its rule."""
+    inside = path.relative_to(root)
     known = path.stat()
     with path.open("rb") as stream:
         stream.seek(max(0, known.st_size - TAIL_BYTES))
@@ -189,7 +183,7 @@ def log_end(path: Path, root: Path, rule: str) -> LogEnd:
     # an error may have several lines, of which the first says that it is one
     line = next((line for line in reversed(lines) if line.startswith((FAILED, DONE))), "")
     line = line or (lines[-1] if lines else "")
-    return LogEnd(rule, path.relative_to(root).as_posix(), line, TRACEBACK in text, known.st_mtime)
+    return LogEnd(inside.parts[1], inside.as_posix(), line, TRACEBACK in text, known.st_mtime)
 
 
 def _subject_and_session(stem: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from gliaflow.compare.documents import compare_documents
 from gliaflow.compare.images import compare_images, compare_transforms
 from gliaflow.compare.tables import compare_tables
 from gliaflow.errors import ConfigError, ImageError
+from gliaflow.files import files_below
 
 COMPARED: Mapping[str, Callable[[Path, Path, float], list[str]]] = {
     ".nii.gz": compare_images,
@@ -103,7 +104,7 @@ def files_of(folder: Path) -> set[str]:
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: is no folder; name two folders of results")
-    paths = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    paths = {path for path in files_below(folder, folder) if (folder / path).is_file()}
     if not paths:
         raise ConfigError(f"{folder}: holds no file; name a folder of results")
     return paths

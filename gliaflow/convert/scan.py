@@ -1,26 +1,24 @@
 """Reading the headers of a folder into a table of its image series."""
 
 import hashlib
-import math
 import struct
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pydicom.multival import MultiValue
 from pydicom.uid import UID
 
 from gliaflow.convert.archive import opened
 from gliaflow.convert.description import contrast_given, normal_text
 from gliaflow.convert.geometry import Stack, stack_of
+from gliaflow.convert.header_values import finite_numbers, listed, whole_number
 from gliaflow.convert.privacy import PERSONAL_KEYWORDS, personal_values, quiet_pydicom, scrub
 from gliaflow.errors import ConversionError
 
@@ -316,21 +314,6 @@ def instance_of(path: Path, header: Dataset) -> Instance:
     )
 
 
-def whole_number(value: Any) -> int | None:
-    """Return a header value as a whole number, None where it is none."""
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def listed(value: Any) -> list[Any]:
-    """Return the values of an element, however many it has."""
-    if value is None or value == "":
-        return []
-    return list(value) if isinstance(value, MultiValue | list | tuple) else [value]
-
-
 def text_of(header: Dataset, keyword: str) -> str:
     """Return a header value as text, empty where it is absent."""
     value = header.get(keyword)
@@ -365,17 +348,8 @@ def _vector(frame: Dataset, header: Dataset, group: str, keyword: str) -> tuple[
     for place in (frame, shared[0], header):
         for holder in (place.get(group) or [place])[:1]:
             if holder.get(keyword):
-                return _finite(listed(holder[keyword].value))
+                return finite_numbers(listed(holder[keyword].value))
     return ()
-
-
-def _finite(values: Iterable[Any]) -> tuple[float, ...]:
-    """Return values as numbers, or nothing where one of them is none."""
-    try:
-        numbers = tuple(map(float, values))
-    except (TypeError, ValueError):
-        return ()
-    return numbers if all(map(math.isfinite, numbers)) else ()
 
 
 def _groups(header: Dataset) -> list[Dataset]:
@@ -397,6 +371,6 @@ def _inner(header: Dataset, keyword: str) -> Iterator[Dataset]:
 def _number(groups: Iterable[Dataset], keywords: Iterable[str]) -> float | None:
     for group in groups:
         for keyword in keywords:
-            if numbers := _finite(listed(group.get(keyword))[:1]):
+            if numbers := finite_numbers(listed(group.get(keyword))[:1]):
                 return numbers[0]
     return None

@@ -1,6 +1,5 @@
 """A fitted model of habitats: scaling, auto-encoder and centres; fitting, keeping and applying it."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ import torch
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from gliaflow.arrays import read_arrays
+from gliaflow.arrays import read_arrays, write_arrays
 from gliaflow.errors import GliaflowError
 from gliaflow.habitats.autoencoder import FeatureEnhancedAutoencoder, encode, fit_autoencoder
-from gliaflow.images import Array, write_bytes
+from gliaflow.images import Array
 
 
 @dataclass(frozen=True)
@@ -110,17 +109,8 @@ def save_model(model: HabitatModel, path: Path) -> None:
     """Write a model as .npz without pickles; the same model gives the same bytes."""
     facts = {name: getattr(model, name) for name in ("maps", "region", "patch_voxels", "least_voxels")}
     weights = {f"network.{name}": value.numpy() for name, value in model.network.state_dict().items()}
-    stream = io.BytesIO()
-    np.savez(
-        stream,
-        allow_pickle=False,
-        facts=np.array(json.dumps(facts)),
-        mean=model.mean,
-        deviation=model.deviation,
-        centres=model.centres,
-        **weights,
-    )
-    write_bytes(path, stream.getvalue())
+    fitted = {name: getattr(model, name) for name in ("mean", "deviation", "centres")}
+    write_arrays(path, {"facts": json.dumps(facts), **fitted, **weights}, packed=False)
 
 
 def load_model(path: Path, maps: Sequence[str]) -> HabitatModel:

@@ -4,7 +4,7 @@ import torch
 from monai.networks.nets.densenet import DenseNet
 from torch import Tensor, nn
 
-from gliaflow.marker.base import SMALL_DENSENET, Design, Network, as_odds, with_presence
+from gliaflow.marker.base import SMALL_DENSENET, Design, Inputs, Network, as_odds, with_presence
 
 WIDTH = 64
 TOKENS = 4
@@ -40,11 +40,11 @@ class AttentionFusion(Network):
         self.energy = nn.Linear(WIDTH, 1)
         self.dense = nn.Sequential(nn.Dropout(0.5), nn.Linear(WIDTH, design.outputs))
 
-    def prepare(self, images: Tensor, present: Tensor, patches: Tensor) -> None:
+    def prepare(self, fitted: Inputs) -> None:
         """Measure mean and spread of the features of patches."""
-        if not patches.numel():
+        if not fitted.patches.numel():
             return
-        known = patches.flatten(0, 1)
+        known = fitted.patches.flatten(0, 1)
         known = known[~known.isnan().any(dim=1)]
         if len(known) > 1:
             self.middle.copy_(known.mean(dim=0))

@@ -1,12 +1,13 @@
 """What the networks of images share: their sizes, what they take, and what they give."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gliaflow.images import Array
 from gliaflow.marker.names import VOLUME
 
 GROUPS = ("group", {"num_groups": 8})
@@ -42,13 +43,51 @@ class Design:
     patch_features: int = 0
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a network sees of sessions.
+
+    Attributes
+    ----------
+    images
+        Shape (n, sequences, ...), 0 where missing; float32, of a graph half precision.
+    present
+        float32, shape (n, sequences): which are there.
+    patches
+        float32, shape (n, patches, features): of pathology, NaN where a subject has fewer.
+    graph
+        Digest of the atlas graph, empty for networks that do not look at it.
+    pairs
+        The nodes that each edge of it joins, shape (edges, 2).
+    sizes
+        Of a row of nodes and of edges: (nodes, voxels, edges, voxels).
+    """
+
+    images: Tensor
+    present: Tensor
+    patches: Tensor = field(default_factory=lambda: torch.zeros(0))
+    graph: str = ""
+    pairs: Tensor = field(default_factory=lambda: torch.zeros(0, 2, dtype=torch.long))
+    sizes: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def some(self, rows: Tensor | Array) -> "Inputs":
+        """Return some rows."""
+        patches = self.patches[rows] if self.patches.numel() else self.patches
+        return replace(self, images=self.images[rows], present=self.present[rows], patches=patches)
+
+    def split(self, size: int) -> Iterator["Inputs"]:
+        """Give the rows in batches."""
+        for rows in torch.arange(len(self.present)).split(size):
+            yield self.some(rows)
+
+
 class Network(nn.Module):
     """What the networks share."""
 
     takes = VOLUME
     takes_patches = False
 
-    def prepare(self, images: Tensor, present: Tensor, patches: Tensor) -> None:
+    def prepare(self, fitted: Inputs) -> None:
         """Learn what does not look at outcomes, from training rows; most have nothing to learn so."""
 
 

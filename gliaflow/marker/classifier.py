@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from torch import Tensor
 from gliaflow.errors import ConfigError, GliaflowError
 from gliaflow.images import Array, write_bytes
 from gliaflow.labels import SEQUENCES
-from gliaflow.marker.base import Design, Network
+from gliaflow.marker.base import Design, Inputs, Network
 from gliaflow.marker.dataset import FINER, read_seen
 from gliaflow.marker.graph import SeenGraph
 from gliaflow.marker.names import GRAPH, SLICE
 from gliaflow.marker.networks import NETWORKS
-from gliaflow.nnunet.weights import NOT_READABLE
+from gliaflow.nnunet.weights import NOT_READABLE, checkpoint_bytes
 from gliaflow.predict.names import IMAGES
 from gliaflow.predict.predictor import Predictor
 
@@ -62,44 +62,6 @@ class ImageClassifier:
         elif inputs.patches.numel():
             _check_patches(inputs, self.design, str(rows[IMAGES].iloc[0]))
         return probabilities(log_odds(self.network, inputs))
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a network sees of sessions.
-
-    Attributes
-    ----------
-    images
-        Shape (n, sequences, ...), 0 where missing; float32, of a graph half precision.
-    present
-        float32, shape (n, sequences): which are there.
-    patches
-        float32, shape (n, patches, features): of pathology, NaN where a subject has fewer.
-    graph
-        Digest of the atlas graph, empty for networks that do not look at it.
-    pairs
-        The nodes that each edge of it joins, shape (edges, 2).
-    sizes
-        Of a row of nodes and of edges: (nodes, voxels, edges, voxels).
-    """
-
-    images: Tensor
-    present: Tensor
-    patches: Tensor = field(default_factory=lambda: torch.zeros(0))
-    graph: str = ""
-    pairs: Tensor = field(default_factory=lambda: torch.zeros(0, 2, dtype=torch.long))
-    sizes: tuple[int, int, int, int] = (0, 0, 0, 0)
-
-    def some(self, rows: Tensor | Array) -> "Inputs":
-        """Return some rows."""
-        patches = self.patches[rows] if self.patches.numel() else self.patches
-        return replace(self, images=self.images[rows], present=self.present[rows], patches=patches)
-
-    def split(self, size: int) -> Iterator["Inputs"]:
-        """Give the rows in batches."""
-        for rows in torch.arange(len(self.present)).split(size):
-            yield self.some(rows)
 
 
 def build(model: str, design: Design) -> Network:
@@ -242,12 +204,10 @@ def same_arithmetic() -> Iterator[None]:
 
 def dump(classifier: ImageClassifier) -> bytes:
     """Store a classifier as tensors and plain values; the same classifier gives the same bytes."""
-    buffer = io.BytesIO()
     state = {name: tensor.cpu().contiguous() for name, tensor in classifier.network.state_dict().items()}
     view = {**asdict(classifier.view), "sequences": list(classifier.view.sequences)}
     plain = {"model": classifier.model, "graph": classifier.graph, "design": asdict(classifier.design)}
-    torch.save({**plain, "view": view, "state": state}, buffer)
-    return buffer.getvalue()
+    return checkpoint_bytes({**plain, "view": view, "state": state})
 
 
 def load(content: bytes, where: str) -> ImageClassifier:
@@ -286,9 +246,7 @@ def write_checkpoint(path: Path, predictor: Predictor) -> None:
     """Write a fitted predictor of images, whole or not at all."""
     pipeline: Any = predictor.pipeline
     rest = {key: getattr(predictor, key) for key in ("kind", "slope", "intercept", "cut", "chosen")}
-    buffer = io.BytesIO()
-    torch.save({"estimator": dump(pipeline), **rest}, buffer)
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, checkpoint_bytes({"estimator": dump(pipeline), **rest}))
 
 
 def read_checkpoint(path: Path) -> Predictor:

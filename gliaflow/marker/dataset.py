@@ -1,6 +1,5 @@
 """What networks see of a session: a cube around the tumour and the slice through its middle."""
 
-import io
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,8 +8,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from gliaflow.arrays import write_arrays
 from gliaflow.errors import GliaflowError, ImageError
-from gliaflow.images import Array, data_of, read_image, same_grid, spacing_of, write_bytes
+from gliaflow.images import Array, data_of, read_image, same_grid, spacing_of
 from gliaflow.labels import SEQUENCES, region_mask
 from gliaflow.marker.boxes import crop
 from gliaflow.marker.graph import SeenGraph, read_graph, see_graph
@@ -159,9 +159,7 @@ def write_seen(path: Path, seen: Seen) -> None:
     if seen.graph is not None:
         half |= {name: getattr(seen.graph, name).astype(np.float16) for name in ("nodes", "edges")}
         rest |= {name: np.asarray(getattr(seen.graph, name)) for name in ("pairs", "digest")}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **half, **rest)
-    write_bytes(path, buffer.getvalue())
+    write_arrays(path, {**half, **rest})
 
 
 def read_seen(path: Path, parts: Collection[str] = PARTS) -> Seen:

@@ -11,10 +11,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from gliaflow.errors import ConfigError, GliaflowError
 from gliaflow.images import Array
-from gliaflow.marker.base import Network
+from gliaflow.marker.base import Inputs, Network
 from gliaflow.marker.classifier import (
     ImageClassifier,
-    Inputs,
     View,
     best_device,
     build,
@@ -97,10 +96,7 @@ def _train(
     rows, held = split
     device = best_device()
     network.to(device)
-    if inputs.graph:
-        network.get_buffer("pairs").copy_(inputs.pairs)
-    fitted = inputs.some(rows)
-    network.prepare(fitted.images, fitted.present, fitted.patches)
+    network.prepare(inputs.some(rows))
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learned, networks.learning_rate, weight_decay=1e-4)
     batches = -(-len(rows) // networks.batch_size)

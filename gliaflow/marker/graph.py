@@ -4,7 +4,6 @@ Source: BrainLes 2021, S11 (a graph network on atlas regions, whose edges are tr
 """
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from sklearn.cluster import KMeans
 
-from gliaflow.arrays import read_arrays
+from gliaflow.arrays import read_arrays, write_arrays
 from gliaflow.checks import checked_volume
 from gliaflow.errors import ConfigError, GliaflowError
-from gliaflow.images import Array, data_of, new_image, read_image, spacing_of, write_bytes
+from gliaflow.images import Array, data_of, new_image, read_image, spacing_of
 from gliaflow.labels import whole_values
 from gliaflow.marker.boxes import crop
 from gliaflow.preprocess.resample import resample_labels
@@ -194,9 +193,7 @@ def see_graph(
 
 def write_graph(path: Path, graph: AtlasGraph) -> None:
     """Write a graph as ``.npz``, whole or not at all."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **vars(graph))
-    write_bytes(path, buffer.getvalue())
+    write_arrays(path, vars(graph))
 
 
 def read_graph(path: Path) -> AtlasGraph:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gliaflow.marker.base import Design, Network, as_odds
+from gliaflow.marker.base import Design, Inputs, Network, as_odds
 from gliaflow.marker.names import GRAPH
 
 CODES = 12
@@ -85,9 +85,10 @@ class AtlasGraphNetwork(Network):
             *(nn.Linear(WIDTH, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, design.outputs)),
         )
 
-    def prepare(self, images: Tensor, present: Tensor, patches: Tensor) -> None:
-        """Fit both auto-encoders to training rows."""
-        nodes, edges = self._parts(images)
+    def prepare(self, fitted: Inputs) -> None:
+        """Take the pairs of the graph, and fit both auto-encoders to training rows."""
+        self.pairs.copy_(fitted.pairs)
+        nodes, edges = self._parts(fitted.images)
         for codes, part in ((self.node_codes, nodes), (self.edge_codes, edges)):
             rows, each = part.shape[0], part.shape[2]
 

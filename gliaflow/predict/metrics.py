@@ -170,28 +170,47 @@ def pair_score(prediction: Array, pairs: Array, weights: Array) -> Array:
     return np.divide(won, all_of_them, out=np.full(len(weights), np.nan), where=all_of_them > 0)
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """Share called rightly, mean sensitivity over the classes, and Cohen's kappa; each of shape (b,)."""
+
+    right: Array
+    balanced: Array
+    kappa: Array
+
+
+def confusion(truth: Array, called: Array, classes: int, weights: Array) -> Array:
+    """Return how much rows of each class that are called each class count, shape (classes, classes, b)."""
+    numbers = range(classes)
+    return np.array([[weights @ ((truth == i) & (called == j)) for j in numbers] for i in numbers])
+
+
+def agreement(counts: Array) -> Agreement:
+    """Return how far calls agree with the truth, from `confusion`; NaN where a class has no row."""
+    true, calls, total = counts.sum(axis=1), counts.sum(axis=0), counts.sum(axis=(0, 1))
+    right = np.einsum("iib->b", counts) / total
+    by_chance = (true * calls).sum(axis=0) / total**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sensitivity = np.einsum("iib->ib", counts) / true
+        kappa = (right - by_chance) / (1 - by_chance)
+    return Agreement(right, sensitivity.mean(axis=0), kappa)
+
+
 def _class_scores(rows: pd.DataFrame, weights: Array) -> Scores:
     truth, called = (rows[name].to_numpy(dtype=float) for name in ("outcome", "called"))
     probability = rows["probability"].to_numpy()
     pairs = np.outer(truth, 1 - truth) * _compared(rows)
-    total = weights.sum(axis=1)
-    both, only_called, only_true = (
-        weights @ values for values in (truth * called, (1 - truth) * called, truth * (1 - called))
-    )
-    neither = total - both - only_called - only_true
+    counts = confusion(truth, called, 2, weights)
+    agreed = agreement(counts)
+    both, wrong = counts[1, 1], counts[0, 1] + counts[1, 0]
     with np.errstate(invalid="ignore", divide="ignore"):
-        sensitivity, specificity = both / (both + only_true), neither / (neither + only_called)
-        by_chance = (
-            (both + only_called) * (both + only_true) + (neither + only_called) * (neither + only_true)
-        ) / total**2
-        kappa = ((both + neither) / total - by_chance) / (1 - by_chance)
-        f1 = 2 * both / (2 * both + only_called + only_true)
+        f1 = 2 * both / (2 * both + wrong)
     return {
         ("auc", None): pair_score(probability, pairs, weights),
-        ("balanced_accuracy", None): (sensitivity + specificity) / 2,
+        ("balanced_accuracy", None): agreed.balanced,
         ("f1", None): f1,
-        ("kappa", None): kappa,
-        ("brier", None): (weights @ (probability - truth) ** 2) / total,
+        ("kappa", None): agreed.kappa,
+        ("brier", None): (weights @ (probability - truth) ** 2) / weights.sum(axis=1),
     }
 
 
@@ -199,24 +218,18 @@ def _subtype_scores(rows: pd.DataFrame, weights: Array) -> Scores:
     classes = class_names(rows)
     truth, called = (pd.Categorical(rows[name], classes).codes for name in ("outcome", "called"))
     probability = rows[[f"{OF_CLASS}{name}" for name in classes]].to_numpy()
-    compared, total, numbers = _compared(rows), weights.sum(axis=1), range(len(classes))
-    counts = np.array([[weights @ ((truth == i) & (called == j)) for j in numbers] for i in numbers])
-    true, calls = counts.sum(axis=1), counts.sum(axis=0)
-    right = np.einsum("iib->b", counts) / total
-    by_chance = (true * calls).sum(axis=0) / total**2
+    compared, numbers = _compared(rows), range(len(classes))
+    agreed = agreement(confusion(truth, called, len(classes), weights))
     auc = [
         pair_score(probability[:, k], np.outer(truth == k, truth != k) * compared, weights) for k in numbers
     ]
     error = ((probability - np.eye(len(classes))[truth]) ** 2).sum(axis=1) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sensitivity = np.einsum("iib->ib", counts) / true
-        kappa = (right - by_chance) / (1 - by_chance)
     return {
         ("auc", None): np.mean(auc, axis=0),
-        ("balanced_accuracy", None): sensitivity.mean(axis=0),
-        ("f1_micro", None): right,
-        ("kappa", None): kappa,
-        ("brier", None): (weights @ error) / total,
+        ("balanced_accuracy", None): agreed.balanced,
+        ("f1_micro", None): agreed.right,
+        ("kappa", None): agreed.kappa,
+        ("brier", None): (weights @ error) / weights.sum(axis=1),
     }
 
 

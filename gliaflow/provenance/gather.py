@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gliaflow.files import files_below
 from gliaflow.provenance.records import Job
 from gliaflow.sidecar import read_json, sidecar_path
 from gliaflow.status import STATUS_FILES
@@ -65,8 +66,8 @@ def gather(cohort: str, root: Path, made: Mapping[str, Job], besides: str) -> Ga
 
 def files_in(root: Path, folder: str) -> list[str]:
     """Return the paths of all files in a folder but those of the status, relative to the root."""
-    found = (p for p in (root / folder).rglob("*") if p.is_file() and p.name not in STATUS_FILES)
-    return sorted(p.relative_to(root).as_posix() for p in found)
+    found = files_below(root / folder, root)
+    return sorted(p for p in found if PurePosixPath(p).name not in STATUS_FILES and (root / p).is_file())
 
 
 def followed(path: str, cohort: str) -> bool:

@@ -11,8 +11,8 @@ import torch
 
 from gliaflow.errors import GliaflowError
 from gliaflow.marker.attention_fusion import AttentionFusion
-from gliaflow.marker.base import Design
-from gliaflow.marker.classifier import Inputs, log_odds, stacked
+from gliaflow.marker.base import Design, Inputs
+from gliaflow.marker.classifier import log_odds, stacked
 from gliaflow.marker.dataset import Seen, write_seen
 from gliaflow.marker.fit import fit_classifier
 from gliaflow.marker.names import WHOLE, split_names

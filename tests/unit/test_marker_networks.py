@@ -13,10 +13,9 @@ import pytest
 import torch
 
 from gliaflow.errors import ConfigError, GliaflowError
-from gliaflow.marker.base import Design
+from gliaflow.marker.base import Design, Inputs
 from gliaflow.marker.chance import write_permuted
 from gliaflow.marker.classifier import (
-    Inputs,
     build,
     dump,
     load,
