@@ -31,6 +31,7 @@ include: "rules/predict.smk"
 include: "rules/habitats.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
+include: "rules/usage.smk"
 
 
 onsuccess:
