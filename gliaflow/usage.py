@@ -22,7 +22,7 @@ TOO_LITTLE, FITS, TOO_MUCH = "too little", "fits", "generous"
 USAGE_COLUMNS: Mapping[str, str] = {
     "rule": "Rule",
     "jobs": "Jobs that were measured",
-    "asked_mb": "Memory that a job asks for in its first attempt, MB; of the cores that this command was given",
+    "asked_mb": "Memory that a job asks for in its first attempt, MB",
     "median_mb": "Median over the jobs of the most memory that each used, MB",
     "most_mb": "The most memory that any of them used, MB",
     "suggested_mb": "The most used and a third, rounded up, MB",
@@ -54,8 +54,8 @@ def measured_jobs(folder: Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each job: ``rule``, ``seconds``, ``cpu_seconds`` and ``mb``, which is missing where the job was
-        too short to be measured.
+        A row for each job: ``rule``, ``seconds``, ``cpu_seconds`` and ``mb``, which is missing where the job
+        was too short to be measured.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def _row(rule: str, jobs: pd.DataFrame, asked: Asked) -> dict[str, Any]:
         "median_mb": round(median(used)) if used else None,
         "most_mb": None if most is None else round(most),
         "suggested_mb": suggested,
-        "memory": None if None in (most, asked.mb) else verdict(asked.mb, most),
+        "memory": None if most is None or asked.mb is None else verdict(asked.mb, most),
         "asked_minutes": asked.minutes,
         "median_minutes": round(median(minutes), 2),
         "longest_minutes": round(max(minutes), 2),
