@@ -48,7 +48,7 @@ class SessionFiles:
         return self.root / "results" / self.cohort / f"sub-{self.subject}" / f"ses-{self.session}"
 
     def path(self, part: str, ending: str) -> Path:
-        """Return the path of a file in ``anat``, ``seg``, ``growth`` or ``qc``, whether it is there or not."""
+        """Return the path of a file in ``anat``, ``seg``, ``growth`` or ``qc``, there or not."""
         return self.folder / part / f"{self.stem}_{ending}"
 
     def there(self, part: str, ending: str) -> Path | None:
