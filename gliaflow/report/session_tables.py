@@ -54,12 +54,14 @@ class Table:
 def told(value: Any, digits: int = 4) -> str:
     """Write a value as people read it, a missing one as a dash.
 
-    >>> told(12.34567), told(None), told("PD"), told(2.0)
-    ('12.35', '–', 'PD', '2')
+    >>> told(12.34567), told(1384.2, 3), told(None), told("PD"), told(2.0)
+    ('12.35', '1384', '–', 'PD', '2')
     """
     if value is None or value == "":
         return MISSING
-    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
 def millilitres(value: Any) -> str:

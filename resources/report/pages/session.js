@@ -51,11 +51,16 @@ async function openViewer(told, stage) {
   const viewer = new niivue.Niivue({
     isRadiologicalConvention: true, sagittalNoseLeft: true, multiplanarShowRender: 0, isColorbar: false,
     dragAndDropEnabled: false, loadingText: "", logLevel: "error", crosshairColor: [0.34, 0.71, 0.91, 1],
-    crosshairWidth: 0.5, crosshairGap: 3, heroImageFraction: 0.6, heroSliceType: 0, backColor: [0, 0, 0, 1], fontColor: [1, 1, 1, 1], isNearestInterpolation: false,
+    crosshairWidth: 0.5, crosshairGap: 3, multiplanarPadPixels: 4, backColor: [0, 0, 0, 1], fontColor: [1, 1, 1, 1], isNearestInterpolation: false,
   });
   canvas.addEventListener("keydown", move);
   await viewer.attachToCanvas(canvas);
   viewer.setSliceType(viewer.sliceTypeMultiplanar);
+  viewer.setCustomLayout([
+    { sliceType: viewer.sliceTypeAxial, position: [0, 0, 0.6, 1] },
+    { sliceType: viewer.sliceTypeCoronal, position: [0.6, 0, 0.4, 0.5] },
+    { sliceType: viewer.sliceTypeSagittal, position: [0.6, 0.5, 0.4, 0.5] },
+  ]);
   makePanel();
   await draw();
   viewer.onLocationChange = () => {
