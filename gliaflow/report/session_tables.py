@@ -37,6 +37,11 @@ SERIES = (
     "fits",
     "sequence",
 )
+FITTED = {
+    "kappa_white_per_rho_mm2": "diffusivity in white matter over proliferation rate (mm²)",
+    "white_grey_ratio": "diffusivity in white over that in grey matter",
+    "rho_days": "proliferation rate times age",
+}
 RANO_DEFAULTS: Mapping[str, Any] = {"neighbours": 26, "smallest_lesion_ml": 0.05, "measurable_mm": 10.0}
 Said = Mapping[str, Any]
 
