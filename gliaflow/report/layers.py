@@ -118,7 +118,7 @@ def pack_map(values: Array, affine: Array, levels: int = FINE) -> Packed:
     --------
     >>> packed = pack_map(np.array([[[0.0, 2.0, np.inf]]]), np.eye(4))
     >>> packed.codes.tolist(), packed.sparse
-    ([[[1, 4095, 0]]], True)
+    ([[[1, 3, 0]]], True)
     """
     known = np.isfinite(values)
     low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
