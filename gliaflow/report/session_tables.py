@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+import nibabel as nib
 import numpy as np
 
 from gliaflow.features.columns import MEASURED, label_column
@@ -252,7 +253,8 @@ def converted(files: SessionFiles) -> list[Table]:
     scans = []
     for sequence, one in said.items():
         acquired = one.get("Acquisition", {})
-        image = read_image(files.path("anat", f"{sequence}.nii.gz"))
+        # the header is enough
+        image = cast(nib.Nifti1Image, nib.load(files.path("anat", f"{sequence}.nii.gz")))
         size = " x ".join(map(str, image.shape[:3]))
         spacing = " x ".join(f"{side:.3g}" for side in spacing_of(image))
         notes = "; ".join(one.get("Notes", ())) or MISSING
