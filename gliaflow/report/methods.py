@@ -143,7 +143,10 @@ def _prepared(files: SessionFiles) -> Iterator[Sentence]:
     scans = files.sequences()
     if not scans:
         return
-    yield Sentence(f"Data were processed by gliaflow {__version__}, a Snakemake workflow.", ["snakemake"])
+    version = (
+        files.document("anat", f"{next(iter(scans))}.json").get("Software", {}).get("gliaflow", __version__)
+    )
+    yield Sentence(f"Data were processed by gliaflow {version}, a Snakemake workflow.", ["snakemake"])
     converted = [
         said
         for s in scans

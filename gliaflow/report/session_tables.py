@@ -1,6 +1,5 @@
 """The tables of a session's page, as rows of text."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -346,9 +345,24 @@ def parameters(files: SessionFiles) -> list[Table]:
             if said.get(key)
         }
         if facts:
-            grouped.setdefault(json.dumps(without_paths(facts), ensure_ascii=False), []).append(name)
+            grouped.setdefault("; ".join(flat(without_paths(facts))), []).append(name)
     rows = tuple((", ".join(names), text) for text, names in grouped.items())
     return [Table("Settings", ("results", "made with"), rows)] if rows else []
+
+
+def flat(value: Any, key: str = "") -> Iterator[str]:
+    """Give settings one by one, without those that are empty.
+
+    >>> list(flat({"fuse": {"method": "mean", "weights": {}}, "iterations": [50, 50], "folds": None}))
+    ['fuse.method: mean', 'iterations: 50, 50']
+    """
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from flat(part, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        yield f"{key}: {', '.join(map(str, value))}"
+    elif value is not None:
+        yield f"{key}: {value}"
 
 
 def software(files: SessionFiles) -> list[Table]:
