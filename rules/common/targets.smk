@@ -65,6 +65,7 @@ def final_outputs():
     wanted = (growth_outputs() if GROWTH["in_all"] else []) + (
         habitats_outputs() if HABITATS["in_all"] else []
     )
+    wanted += export_outputs() if EXPORT["in_all"] else []
     return list(dict.fromkeys(sessions_outputs() + wanted + cohort_outputs() + predict_outputs()))
 
 
