@@ -20,7 +20,7 @@ from gliaflow.errors import ImageError
 from gliaflow.export.source import Source
 from gliaflow.images import Array, data_of, same_grid, to_ras, whole_file
 from gliaflow.labels import label_table, meaning
-from gliaflow.preprocess.resample import resample_labels, resample_mask
+from gliaflow.preprocess.resample import resample_nearest
 
 UID_SPACE = uuid.UUID("6f1c7f0e-54a8-5f0a-9f5b-0a6a3a2f7d11")
 DAY, CLOCK = "19700101", "000000"
@@ -63,8 +63,6 @@ class Content:
         What viewers call the series.
     algorithm, version, facts
         Name and version of the algorithm, and its parameters.
-    is_mask
-        Whether the image is a mask rather than a label map.
     """
 
     segments: tuple[Segment, ...]
@@ -72,7 +70,6 @@ class Content:
     algorithm: str
     version: str
     facts: Mapping[str, str]
-    is_mask: bool = False
 
 
 def uid_of(*parts: str) -> str:
@@ -120,15 +117,9 @@ def plan_segments(name: str, colour: str) -> tuple[Segment, ...]:
 
 
 def on_source(
-    image: nib.Nifti1Image,
-    source: Source,
-    native: nib.Nifti1Image,
-    matrix: Array,
-    *,
-    is_mask: bool,
-    name: str,
+    image: nib.Nifti1Image, source: Source, native: nib.Nifti1Image, matrix: Array, name: str
 ) -> Array:
-    """Carry a label map or mask to the slices of a series.
+    """Give every pixel of a series the label that a map or mask has at its centre.
 
     Parameters
     ----------
@@ -140,8 +131,6 @@ def on_source(
         What the series was converted to: the two have to lie on the same voxels.
     matrix
         (4, 4), from the space of ``image`` to that of the series.
-    is_mask
-        Whether ``image`` is a mask, whose border is carried, or holds labels, each of which is.
     name
         What errors call the series.
 
@@ -160,8 +149,7 @@ def on_source(
         raise ImageError(
             f"{name}: its slices do not lie where those lay that were converted; have it converted again"
         )
-    carry = resample_mask if is_mask else resample_labels
-    return np.ascontiguousarray(data_of(carry(image, grid, matrix), np.uint8).T)
+    return np.ascontiguousarray(data_of(resample_nearest(image, grid, matrix), np.uint8).T)
 
 
 def make_dicom_seg(slices: Array, source: Source, content: Content, owner: Owner) -> Segmentation:
@@ -227,7 +215,7 @@ def _say_whose(made: Segmentation, owner: Owner) -> None:
     for keyword in ("InstanceCreationDate", "InstanceCreationTime", "ContributingEquipmentSequence"):
         if keyword in made:
             delattr(made, keyword)
-    made.PatientID = made.PatientName = owner.subject
+    made.PatientID, made.PatientName = owner.subject, f"{owner.subject}^"
     made.StudyDescription = f"session {owner.session}"[:LONGEST]
     made.PatientIdentityRemoved = "YES"
     made.DeidentificationMethod = METHOD

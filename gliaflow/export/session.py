@@ -97,7 +97,6 @@ def content_of(said: str | None, plan: str | None) -> Content:
         algorithm=f"growth {plan}",
         version=__version__,
         facts={"gliaflow": __version__},
-        is_mask=True,
     )
 
 
@@ -136,9 +135,7 @@ def export_dicom_seg(
     """
     matrix = np.linalg.inv(read_transform(place.to_ref))
     native = read_image(place.native)
-    slices = on_source(
-        read_image(image), place.source, native, matrix, is_mask=content.is_mask, name=place.name
-    )
+    slices = on_source(read_image(image), place.source, native, matrix, place.name)
     counts = {segment.name: int((slices == segment.value).sum()) for segment in content.segments}
     notes = [] if any(counts.values()) else [EMPTY]
     for note in notes:
