@@ -1,6 +1,7 @@
 """The JSON file beside every image: where it came from, by which settings and software."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ from gliaflow.labels import SEQUENCES
 
 ALWAYS = ("numpy", "nibabel")
 """What computes and writes every image, and so belongs into every sidecar."""
+OF_SESSION = re.compile(r"(sub-[^/]+)/(ses-[^/]+)/[^/]+/[^/]+$")
 OF_OTHERS = ("first", "baseline")
 """Spaces whose grid lies with another session."""
 
@@ -37,9 +39,10 @@ def spatial_reference(image: str | Path, space: str) -> str | None:
     >>> spatial_reference("results/c/sub-1/ses-2/anat/sub-1_ses-2_space-t1c_desc-brain_mask.nii.gz", "t1c")
     'bids::sub-1/ses-2/anat/sub-1_ses-2_t1c.nii.gz'
     """
-    *_, subject, session, _, _ = ("", "", *Path(image).parts)
-    if space in OF_OTHERS or not (subject.startswith("sub-") and session.startswith("ses-")):
+    found = OF_SESSION.search(Path(image).as_posix())
+    if space in OF_OTHERS or found is None:
         return None
+    subject, session = found.groups()
     folder = "growth" if space == "growth" else "anat"
     own = space if space in SEQUENCES else f"space-{space}_desc-brain_mask"
     return f"bids::{subject}/{session}/{folder}/{subject}_{session}_{own}.nii.gz"
