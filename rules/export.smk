@@ -5,7 +5,7 @@ rule export:
 
 rule export_labels:
     output:
-        **LABEL_FILES,
+        **{name: cohort_result(path, "labels", "Exports") for name, path in LABEL_FILES.items()},
     log:
         "logs/export_labels/{cohort}.log",
     benchmark:

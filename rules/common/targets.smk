@@ -70,5 +70,6 @@ def final_outputs():
 
 
 def pictures_there():
-    """The pictures that are there: a report can be made of them although others failed."""
-    return [path for path in final_outputs() if path.endswith(".png") and Path(path).exists()]
+    """What goes into the report and is there: it can be made of that although others failed."""
+    shown = (".png", ".html", ".tsv", ".ctbl", ".txt")
+    return [path for path in final_outputs() if path.endswith(shown) and Path(path).exists()]
