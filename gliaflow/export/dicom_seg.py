@@ -1,6 +1,7 @@
 """A label map as DICOM Segmentation on the slices of the series that it was made from."""
 
 import hashlib
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -177,6 +178,7 @@ def make_dicom_seg(slices: Array, source: Source, content: Content, owner: Owner
     masks = np.stack([slices[order] == value for value in values], axis=-1).astype(np.uint8)
     voxels = hashlib.sha256(slices.tobytes()).hexdigest()
     own = (source.series, owner.subject, owner.session, content.description)
+    logging.getLogger("highdicom").setLevel(logging.WARNING)
     made = Segmentation(
         source_images=headers_of(source),
         pixel_array=masks,

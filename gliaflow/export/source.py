@@ -1,5 +1,6 @@
 """Where the images of a DICOM series lie, and their UIDs: all that an export takes of headers."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from gliaflow.convert.archive import opened
 from gliaflow.convert.dicom import check_series
@@ -24,6 +26,7 @@ KEYWORDS = (
     *("PixelSpacing", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 ASIDE_MM = 0.1
+UID_FORM = re.compile(r"[0-9.]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def read_source(scan: Path, *, key: str | None, settings: Mapping[str, Any], wor
     Raises
     ------
     ConversionError
-        The series is no longer there, or is not one whole volume of evenly spaced slices.
+        The series is no longer there, is not one whole volume of evenly spaced slices, or has no UIDs.
     """
     with opened(scan, work) as folder:
         study = scan_folder(folder, str(scan))
@@ -133,7 +136,7 @@ def source_of(series: Series, name: str) -> Source:
     with quiet_pydicom():
         try:
             header = pydicom.dcmread(first.path, stop_before_pixels=True, specific_tags=list(KEYWORDS))
-            return Source(
+            source = Source(
                 sop_class=str(header.SOPClassUID),
                 study=str(header.StudyInstanceUID),
                 series=str(header.SeriesInstanceUID),
@@ -146,11 +149,22 @@ def source_of(series: Series, name: str) -> Source:
                 rows=series.rows,
                 columns=series.columns,
             )
+            _check_uids(source)
         except NOT_READABLE:
             raise ConversionError(
-                f"{name}: its headers do not say which study it is of, or how far its pixels are apart; "
-                "export the series again"
+                f"{name}: its headers lack UIDs that tell its study and images, or how far its pixels are "
+                "apart; export the series again"
             ) from None
+    return source
+
+
+def _check_uids(source: Source) -> None:
+    """Raise ValueError where a UID is none: what stands there instead may be anything, a name too."""
+    if UID(source.sop_class).type != "SOP Class":
+        raise ValueError("no class of images")
+    uids = {source.study, source.series, source.frame_of_reference, *source.instances} - {""}
+    if not all(UID_FORM.fullmatch(uid) for uid in uids):
+        raise ValueError("no UID")
 
 
 def _check_straight(positions: Array, normal: Array, name: str) -> None:
@@ -172,9 +186,8 @@ def _spacing(header: Dataset) -> tuple[float, float]:
         for item in (header.get(keyword) or [])[:1]
     ]
     measures = [item for group in groups for item in group.get("PixelMeasuresSequence", [])]
-    between_rows, between_columns = next(
-        found for place in (header, *measures) if (found := finite_numbers(listed(place.get("PixelSpacing"))))
-    )
+    found = (finite_numbers(listed(place.get("PixelSpacing"))) for place in (header, *measures))
+    between_rows, between_columns = next(filter(None, found), (0.0, 0.0))
     if min(between_rows, between_columns) <= 0:
         raise ValueError(f"pixels {between_rows} and {between_columns} mm apart")
     return between_rows, between_columns

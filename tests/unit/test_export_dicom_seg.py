@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_files import LOCALISER, SECRETS, STUDY, edit, enhanced, head, numbered, series, zipped
+from pydicom.uid import UID
 
 from gliaflow.convert.source import convert_source
 from gliaflow.errors import ConversionError, ImageError
@@ -307,13 +308,29 @@ def test_slices_that_a_tilted_gantry_stacked_aslant_are_told(tmp_path):
         source_in(tmp_path / "series", tmp_path)
 
 
-def test_headers_without_what_is_needed_are_told(tmp_path):
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SOPInstanceUID", "PixelSpacing"])
+def test_headers_without_what_is_needed_are_told(tmp_path, keyword):
     for path in series(tmp_path / "series"):
         header = pydicom.dcmread(path)
-        del header.StudyInstanceUID
+        delattr(header, keyword)
         header.save_as(path)
-    with pytest.raises(ConversionError, match="do not say which study it is of"):
+    with pytest.raises(ConversionError, match="lack UIDs that tell its study and images, or how far"):
         source_in(tmp_path / "series", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "keyword", ["StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SOPClassUID"]
+)
+@pytest.mark.parametrize("value", ["Schmidt.Wilhelmine", "1.2.Schmidt", "<script>"])
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_a_name_in_place_of_a_uid_goes_nowhere(tmp_path, keyword, value):
+    for path in series(tmp_path / "series"):
+        header = pydicom.dcmread(path)
+        header[keyword]._value = UID(value)
+        header.save_as(path)
+    with pytest.raises(ConversionError, match="lack UIDs that tell its study and images, or how far") as told:
+        source_in(tmp_path / "series", tmp_path)
+    assert value not in str(told.value)
 
 
 def test_a_series_without_a_frame_of_reference_gets_one(tmp_path):
