@@ -25,7 +25,6 @@ KEYWORDS = (
     *("SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"),
     *("PixelSpacing", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
-ASIDE_MM = 0.1
 UID_FORM = re.compile(r"[0-9.]{1,64}")
 
 
@@ -131,8 +130,6 @@ def source_of(series: Series, name: str) -> Source:
     orientation = np.array(first.orientations[0])
     normal = np.cross(orientation[:3], orientation[3:])
     places.sort(key=lambda place: float(np.dot(place[0], normal)))
-    positions = np.array([position for position, _, _ in places])
-    _check_straight(positions, normal, name)
     with quiet_pydicom():
         try:
             header = pydicom.dcmread(first.path, stop_before_pixels=True, specific_tags=list(KEYWORDS))
@@ -143,7 +140,7 @@ def source_of(series: Series, name: str) -> Source:
                 frame_of_reference=str(header.get("FrameOfReferenceUID") or ""),
                 instances=tuple(uid for _, uid, _ in places),
                 frames=tuple(frame for _, _, frame in places),
-                positions=positions,
+                positions=np.array([position for position, _, _ in places]),
                 orientation=orientation,
                 spacing=_spacing(header),
                 rows=series.rows,
@@ -165,17 +162,6 @@ def _check_uids(source: Source) -> None:
     uids = {source.study, source.series, source.frame_of_reference, *source.instances} - {""}
     if not all(UID_FORM.fullmatch(uid) for uid in uids):
         raise ValueError("no UID")
-
-
-def _check_straight(positions: Array, normal: Array, name: str) -> None:
-    along = positions @ normal
-    aside = positions - positions[0] - np.outer(along - along[0], normal)
-    farthest = float(np.linalg.norm(aside, axis=1).max())
-    if farthest > ASIDE_MM:
-        raise ConversionError(
-            f"{name}: its slices are stacked aslant (by {farthest:.1f} mm over the scan), as by a tilted "
-            "gantry; an image of straight voxels cannot stand for them"
-        )
 
 
 def _spacing(header: Dataset) -> tuple[float, float]:

@@ -304,7 +304,7 @@ def test_slices_that_a_tilted_gantry_stacked_aslant_are_told(tmp_path):
         header = pydicom.dcmread(path)
         x, y, z = header.ImagePositionPatient
         edit([path], ImagePositionPatient=[x, y + 0.5 * number, z])
-    with pytest.raises(ConversionError, match=r"stacked aslant \(by 5\.5 mm"):
+    with pytest.raises(ConversionError, match=r"stacked aslant, the farthest 5\.5 mm aside"):
         source_in(tmp_path / "series", tmp_path)
 
 
