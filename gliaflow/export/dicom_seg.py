@@ -62,8 +62,8 @@ class Content:
         What the values mean; each becomes a segment, numbered from 1, whether any voxel has it or not.
     description
         What viewers call the series.
-    algorithm, version, facts
-        Name and version of the algorithm, and its parameters.
+    algorithm, version, facts, family
+        Name and version of the algorithm, its parameters, and of which kind it is (DICOM's CID 7162).
     """
 
     segments: tuple[Segment, ...]
@@ -71,6 +71,7 @@ class Content:
     algorithm: str
     version: str
     facts: Mapping[str, str]
+    family: Code = codes.DCM.ArtificialIntelligence
 
 
 def uid_of(*parts: str) -> str:
@@ -227,7 +228,7 @@ def _say_whose(made: Segmentation, owner: Owner) -> None:
 def _descriptions(content: Content, owner: Owner, own: Sequence[str]) -> list[SegmentDescription]:
     algorithm = hd.AlgorithmIdentificationSequence(
         name=content.algorithm[:LONGEST],
-        family=codes.DCM.ArtificialIntelligence,
+        family=content.family,
         version=content.version[:LONGEST],
         source="gliaflow",
         parameters=dict(content.facts),

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from pydicom.sr.codedict import codes
 
 from gliaflow import __version__
 from gliaflow.export.dicom_seg import (
@@ -97,6 +98,7 @@ def content_of(said: str | None, plan: str | None) -> Content:
         algorithm=f"growth {plan}",
         version=__version__,
         facts={"gliaflow": __version__},
+        family=codes.DCM.ArtificialIntelligence if plan == "model" else codes.DCM.MorphologicalOperations,
     )
 
 
