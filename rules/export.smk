@@ -85,7 +85,7 @@ rule export_dicom_plan:
     wildcard_constraints:
         plan="|".join(PLANS),
     conda:
-        "../envs/growth.yaml"
+        "../envs/imaging.yaml"
     resources:
         mem_mb=memory(2000),
         runtime=15,
