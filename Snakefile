@@ -32,6 +32,7 @@ include: "rules/habitats.smk"
 include: "rules/report.smk"
 include: "rules/export.smk"
 include: "rules/provenance.smk"
+include: "rules/usage.smk"
 
 
 onsuccess:

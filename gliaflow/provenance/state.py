@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 
-def state_of(folder: Path, besides: Collection[str]) -> str:
+def state_of(folder: Path, besides: Collection[str] = ()) -> str:
     """Return a checksum of the names, sizes and times of a folder's files; their content is not read.
 
     Parameters

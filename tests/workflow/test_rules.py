@@ -16,7 +16,7 @@ SHARED_SCRIPTS = {
     "predict_score_subtypes": "predict_score.py",
     "predict_score_survival": "predict_score.py",
 }
-LOCAL = {"fetch_model", "fetch_hdbet", "dataset_description"}
+LOCAL = {"fetch_model", "fetch_hdbet", "dataset_description", "usage"}
 TARGETS = {
     *("export", "growth", "growth_experiment", "habitats", "all", "pictures"),
     *("predict", "provenance", "sessions", "status", "train"),
