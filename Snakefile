@@ -30,6 +30,7 @@ include: "rules/marker.smk"
 include: "rules/predict.smk"
 include: "rules/habitats.smk"
 include: "rules/report.smk"
+include: "rules/export.smk"
 include: "rules/provenance.smk"
 include: "rules/usage.smk"
 

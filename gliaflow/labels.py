@@ -24,12 +24,13 @@ CONVENTIONS: Mapping[str, Mapping[int, int]] = {
 
 @dataclass(frozen=True)
 class Label:
-    """One row of the label table."""
+    """One row of the label table; ``code`` is the term of a vocabulary: its value, scheme and meaning."""
 
     value: int
     name: str
     regions: tuple[str, ...]
     colour: str
+    code: tuple[str, str, str]
 
 
 @cache
@@ -42,7 +43,13 @@ def label_table() -> tuple[Label, ...]:
     with TABLE.open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
     return tuple(
-        Label(int(r["value"]), r["name"], tuple(filter(None, r["regions"].split(","))), r["colour"])
+        Label(
+            value=int(r["value"]),
+            name=r["name"],
+            regions=tuple(filter(None, r["regions"].split(","))),
+            colour=r["colour"],
+            code=(r["code"], r["scheme"], r["meaning"]),
+        )
         for r in rows
     )
 

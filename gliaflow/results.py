@@ -65,4 +65,4 @@ def keep_mask(path: str | Path, mask: nib.Nifti1Image, *, like: nib.Nifti1Image,
         It is no plausible brain mask (see `gliaflow.checks.check_mask`).
     """
     volume = check_mask(mask, path, like=like)
-    keep_image(path, mask, like=like, dtype=np.uint8, **facts, VolumeMl=round(volume, 1))
+    keep_image(path, mask, like=like, dtype=np.uint8, **facts, Type="Brain", VolumeMl=round(volume, 1))

@@ -1,6 +1,7 @@
 """The JSON file beside every image: where it came from, by which settings and software."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -8,15 +9,43 @@ from typing import Any
 
 from gliaflow import __version__
 from gliaflow.images import write_bytes
+from gliaflow.labels import SEQUENCES
 
 ALWAYS = ("numpy", "nibabel")
 """What computes and writes every image, and so belongs into every sidecar."""
+OF_SESSION = re.compile(r"(sub-[^/]+)/(ses-[^/]+)/[^/]+/[^/]+$")
+OF_OTHERS = ("first", "baseline")
+"""Spaces whose grid lies with another session."""
 
 
 def sidecar_path(image: str | Path) -> Path:
     """Return the JSON path that belongs to an image: ``a.nii.gz`` to ``a.json``."""
     path = Path(image)
     return path.with_name(path.name.split(".")[0] + ".json")
+
+
+def spatial_reference(image: str | Path, space: str) -> str | None:
+    """Return the image that defines the grid of a session's image, as BIDS names a file of the dataset.
+
+    BIDS wants it of every space that is not one of its own templates.
+
+    Returns
+    -------
+    str or None
+        None of the space of another session, and where the image is not a session's.
+
+    >>> spatial_reference("results/c/sub-1/ses-2/seg/sub-1_ses-2_space-ref_dseg.nii.gz", "ref")
+    'bids::sub-1/ses-2/anat/sub-1_ses-2_space-ref_desc-brain_mask.nii.gz'
+    >>> spatial_reference("results/c/sub-1/ses-2/anat/sub-1_ses-2_space-t1c_desc-brain_mask.nii.gz", "t1c")
+    'bids::sub-1/ses-2/anat/sub-1_ses-2_t1c.nii.gz'
+    """
+    found = OF_SESSION.search(Path(image).as_posix())
+    if space in OF_OTHERS or found is None:
+        return None
+    subject, session = found.groups()
+    folder = "growth" if space == "growth" else "anat"
+    own = space if space in SEQUENCES else f"space-{space}_desc-brain_mask"
+    return f"bids::{subject}/{session}/{folder}/{subject}_{session}_{own}.nii.gz"
 
 
 def software_versions(*packages: str) -> dict[str, str]:
@@ -51,9 +80,11 @@ def write_sidecar(
     facts
         Whatever else a reader should know (region meaning, checks, model, checksum).
     """
+    reference = spatial_reference(image, space)
     content = {
         "Sources": list(sources),
         "Space": space,
+        **({"SpatialReference": reference} if reference else {}),
         "Parameters": dict(parameters),
         "Software": software_versions(*dict.fromkeys((*ALWAYS, *software))),
         **facts,

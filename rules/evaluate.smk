@@ -38,7 +38,7 @@ rule evaluate_cohort:
         counts=of_evaluated(SCORES[4]),
         uncertainty=of_evaluated(seg("uncertainty.tsv")),
     output:
-        tables=COHORT_SCORES,
+        tables=[cohort_result(path, "evaluation_tables", "Evaluation") for path in COHORT_SCORES],
         dictionaries=[data_dictionary(path) for path in COHORT_SCORES],
         pictures=[cohort_picture(name) for name in COHORT_PICTURES],
     log:

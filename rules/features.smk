@@ -60,7 +60,7 @@ rule features_cohort:
     input:
         of_segmented(FEATURES),
     output:
-        table=COHORT_FEATURES,
+        table=cohort_result(COHORT_FEATURES, "features", "Features"),
         dictionary=data_dictionary(COHORT_FEATURES),
     log:
         "logs/features_cohort/{cohort}.log",

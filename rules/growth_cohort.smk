@@ -7,7 +7,7 @@ rule growth_experiment_cohort:
     input:
         of_follow_ups(SETTINGS_TRIED, last_follow_ups),
     output:
-        tables=EXPERIMENT,
+        tables=[cohort_result(path, "growth_tables", "Growth of cohorts") for path in EXPERIMENT],
         dictionaries=[data_dictionary(path) for path in EXPERIMENT],
         picture=cohort_growth_picture("experiment"),
     log:
@@ -30,7 +30,7 @@ rule growth_cohort:
         ranking=of_follow_ups(RANKING[0]),
         coverage=of_follow_ups(RANKING[2]),
     output:
-        tables=COVERAGE_OF_COHORT,
+        tables=[cohort_result(path, "growth_tables", "Growth of cohorts") for path in COVERAGE_OF_COHORT],
         dictionaries=[data_dictionary(path) for path in COVERAGE_OF_COHORT],
         picture=cohort_growth_picture("coverage"),
     log:

@@ -32,7 +32,7 @@ rule habitats_fit:
         participants=habitat_outcomes,
     output:
         model=HABITAT_MODEL,
-        tables=[f"results/habitats/{name}.tsv" for name in ("trials", "stability")],
+        tables=[fitted_habitats(name) for name in ("trials", "stability")],
         dictionaries=[f"results/habitats/{name}.json" for name in ("trials", "stability")],
     log:
         "logs/habitats_fit/habitats.log",
@@ -84,7 +84,7 @@ rule habitats_cohort:
     input:
         of_habitats(HABITAT_TABLE),
     output:
-        table=COHORT_HABITATS,
+        table=cohort_result(COHORT_HABITATS, "habitats_table", "Habitats of cohorts"),
         dictionary=data_dictionary(COHORT_HABITATS),
     log:
         "logs/habitats_cohort/{cohort}.log",
@@ -106,7 +106,7 @@ rule habitats_join:
         features=COHORT_FEATURES,
         habitats=COHORT_HABITATS,
     output:
-        table=WITH_HABITATS,
+        table=cohort_result(WITH_HABITATS, "habitats_table", "Habitats of cohorts"),
         dictionary=data_dictionary(WITH_HABITATS),
     log:
         "logs/habitats_join/{cohort}.log",

@@ -9,7 +9,7 @@ rule predict_cross_validate:
         participants=participants_table,
     output:
         table=f"{PREDICTED}/out_of_fold.tsv",
-        importance=f"{PREDICTED}/importance.tsv",
+        importance=task_result("importance.tsv", "tables"),
         dictionaries=[f"{PREDICTED}/{name}.json" for name in ("out_of_fold", "importance")],
     log:
         "logs/predict_cross_validate/{task}.log",
@@ -59,9 +59,9 @@ rule predict_score_classes:
         out_of_fold=f"{PREDICTED}/out_of_fold.tsv",
         chance=chance_batches,
     output:
-        tables=[f"{PREDICTED}/{name}.tsv" for name in ("scores", "chance")],
+        tables=task_tables("scores", "chance"),
         dictionaries=[f"{PREDICTED}/{name}.json" for name in ("scores", "chance")],
-        pictures=[task_picture(name, name) for name in PICTURES[CLASSIFICATION]],
+        pictures=task_pictures(CLASSIFICATION),
     log:
         "logs/predict_score_classes/{task}.log",
     benchmark:
@@ -84,9 +84,9 @@ rule predict_score_classes:
 
 use rule predict_score_classes as predict_score_subtypes with:
     output:
-        tables=[f"{PREDICTED}/{name}.tsv" for name in ("scores", "chance")],
+        tables=task_tables("scores", "chance"),
         dictionaries=[f"{PREDICTED}/{name}.json" for name in ("scores", "chance")],
-        pictures=[task_picture(name, name) for name in PICTURES[SUBTYPE]],
+        pictures=task_pictures(SUBTYPE),
     log:
         "logs/predict_score_subtypes/{task}.log",
     benchmark:
@@ -97,9 +97,9 @@ use rule predict_score_classes as predict_score_subtypes with:
 
 use rule predict_score_classes as predict_score_survival with:
     output:
-        tables=[f"{PREDICTED}/{name}.tsv" for name in ("scores", "chance", "groups")],
+        tables=task_tables("scores", "chance", "groups"),
         dictionaries=[f"{PREDICTED}/{name}.json" for name in ("scores", "chance", "groups")],
-        pictures=[task_picture(name, name) for name in PICTURES[SURVIVAL]],
+        pictures=task_pictures(SURVIVAL),
     log:
         "logs/predict_score_survival/{task}.log",
     benchmark:
@@ -143,13 +143,7 @@ rule predict_apply:
         out_of_fold=tasks_out_of_fold,
         networks=network_predictions,
     output:
-        table=report(
-            PREDICTIONS,
-            caption="../resources/report/predictions.rst",
-            category="Prediction",
-            subcategory="{cohort}",
-            labels={"table": "predictions"},
-        ),
+        table=cohort_result(PREDICTIONS, "predictions", "Prediction"),
         dictionary=data_dictionary(PREDICTIONS),
     log:
         "logs/predict_apply/{cohort}.log",

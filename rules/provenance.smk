@@ -5,7 +5,10 @@ rule provenance:
 
 rule dataset_description:
     output:
-        "results/{cohort}/dataset_description.json",
+        description="results/{cohort}/dataset_description.json",
+        ignored="results/{cohort}/.bidsignore",
+        readme="results/{cohort}/README",
+        labels="results/{cohort}/dseg.tsv",
     log:
         "logs/dataset_description/{cohort}.log",
     localrule: True

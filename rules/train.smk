@@ -14,7 +14,7 @@ rule train_fold:
         progress=report(
             f"{FOLD}/progress.png",
             caption="../resources/report/progress.rst",
-            category="Training",
+            category="Progress of training",
             labels={"fold": "{fold}", "loss": "{loss}"},
         ),
     log:
@@ -76,7 +76,7 @@ rule train_select:
             f"{TRAINING}/cross_validation.tsv",
             caption="../resources/report/cross_validation.rst",
             category="Training",
-            labels={"table": "cross-validation"},
+            labels={"result": "cross_validation.tsv"},
         ),
         missing=f"{TRAINING}/missing_sequences.tsv",
         dictionaries=[f"{TRAINING}/{name}.json" for name in ("cross_validation", "missing_sequences")],

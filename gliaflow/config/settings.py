@@ -53,6 +53,8 @@ def complete_config(config: Mapping[str, Any]) -> dict[str, Any]:
         result["samples"] = [result["samples"]]
     result["train"]["regions"] = [region for region in REGIONS if region in result["train"]["regions"]]
     result["preprocess"]["n4"] = n4_by_sequence(result["preprocess"]["n4"])
+    # YAML reads a bare off as False
+    result["export"]["dicom_seg"] = result["export"]["dicom_seg"] or "off"
     return result
 
 

@@ -11,18 +11,21 @@ SAME_PLACE_MM = 0.05
 SAME_DIRECTION = 1e-2
 ROUNDING_MM = 1e-3
 MISSING_FROM = 1.5
+ASLANT_MM = 1.0
 
 
 @dataclass(frozen=True)
 class Stack:
     """How many images lie at each place along the slice normal, and how far the places are apart in mm.
 
-    ``images_at_place`` is empty where the images carry no position.
+    ``images_at_place`` is empty where the images carry no position. ``aside_mm`` is how far the one that lies
+    farthest aside is from the normal through the first.
     """
 
     one_orientation: bool
     images_at_place: tuple[int, ...]
     steps_mm: tuple[float, ...]
+    aside_mm: float = 0.0
 
     @property
     def n_slices(self) -> int:
@@ -48,6 +51,8 @@ def stack_of(positions: Array, orientations: Array) -> Stack:
     if len(positions) == 0:
         return Stack(one_orientation=True, images_at_place=(), steps_mm=())
     normal = np.cross(orientations[0, :3], orientations[0, 3:])
+    shifts = positions - positions[0]
+    aside = shifts - np.outer(shifts @ normal, normal)
     along = np.sort(positions @ normal)
     starts = np.flatnonzero(np.diff(along, prepend=-np.inf) > SAME_PLACE_MM)
     counts = np.diff(np.append(starts, len(along)))
@@ -55,6 +60,7 @@ def stack_of(positions: Array, orientations: Array) -> Stack:
         one_orientation=bool(np.abs(orientations - orientations[0]).max() < SAME_DIRECTION),
         images_at_place=tuple(counts.tolist()),
         steps_mm=tuple(np.diff(along[starts]).tolist()),
+        aside_mm=float(np.linalg.norm(aside, axis=1).max()),
     )
 
 
@@ -73,7 +79,8 @@ def check_stack(stack: Stack, name: str, max_slice_gap: float) -> None:
     Raises
     ------
     ConversionError
-        No positions, several orientations, places with several images, missing or uneven slices.
+        No positions, several orientations, places with several images, missing or uneven slices, slices
+        that are stacked aslant.
     """
     if not stack.one_orientation:
         raise ConversionError(f"{name}: its slices lie in several orientations, as a localiser's do")
@@ -93,6 +100,11 @@ def check_stack(stack: Stack, name: str, max_slice_gap: float) -> None:
         raise ConversionError(
             f"{name}: its slices lie {steps.min():.2f} to {steps.max():.2f} mm apart; they are not those of "
             "one evenly sliced volume (convert.max_slice_gap says how uneven they may be)"
+        )
+    if stack.aside_mm > ASLANT_MM:
+        raise ConversionError(
+            f"{name}: its slices are stacked aslant, the farthest {stack.aside_mm:.1f} mm aside, as by a "
+            "tilted gantry; an image of straight voxels cannot stand for them; export the series reformatted"
         )
 
 

@@ -73,6 +73,14 @@ def resample_labels(labels: nib.Nifti1Image, grid: nib.Nifti1Image, matrix: Arra
     return new_image(np.array(present)[np.argmax(shares, axis=0)], grid.affine, np.uint8)
 
 
+def resample_nearest(labels: nib.Nifti1Image, grid: nib.Nifti1Image, matrix: Array) -> nib.Nifti1Image:
+    """Give every voxel of a grid the label that the map has at its centre, 0 outside the map; uint8."""
+    moved = sitk.Resample(
+        to_sitk(labels, np.uint8), to_sitk(grid), matrix_to_sitk(matrix), sitk.sitkNearestNeighbor, 0
+    )
+    return from_sitk(moved)
+
+
 def check_on_grid(image: nib.Nifti1Image, grid: nib.Nifti1Image, name: str) -> nib.Nifti1Image:
     """Return an image in RAS+ after checking that it lies on a grid.
 

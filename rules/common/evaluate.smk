@@ -19,14 +19,8 @@ def data_dictionary(table):
 
 
 def cohort_picture(name):
-    """A picture of a cohort that goes into the report, with its caption."""
-    return report(
-        f"results/{{cohort}}/evaluation_{name}.png",
-        caption=f"../resources/report/evaluation_{name}.rst",
-        category="Evaluation",
-        subcategory="{cohort}",
-        labels={"picture": name},
-    )
+    """A picture of a cohort's evaluation that goes into the report, with its caption."""
+    return cohort_result(f"results/{{cohort}}/evaluation_{name}.png", f"evaluation_{name}", "Evaluation")
 
 
 def is_evaluated(entry):

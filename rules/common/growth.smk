@@ -32,13 +32,7 @@ EXPERIMENT = [f"results/{{cohort}}/growth_{name}.tsv" for name in ("settings", "
 
 def cohort_growth_picture(name):
     """A picture of a cohort's growth that goes into the report, with its caption."""
-    return report(
-        f"results/{{cohort}}/growth_{name}.png",
-        caption=f"../resources/report/growth_{name}.rst",
-        category="Growth",
-        subcategory="{cohort}",
-        labels={"picture": name},
-    )
+    return cohort_result(f"results/{{cohort}}/growth_{name}.png", f"growth_{name}", "Growth of cohorts")
 
 
 def has_tumour_labels(entry):

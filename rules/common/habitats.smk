@@ -22,6 +22,16 @@ def habitat_maps(wildcards):
     return own + [str(find_path(fill(entry["path"], wildcards))) for entry in HABITATS["further"]]
 
 
+def fitted_habitats(name):
+    """A table of how habitats were fitted, for all cohorts; it goes into the report."""
+    return report(
+        f"results/habitats/{name}.tsv",
+        caption="../resources/report/habitats_fitted.rst",
+        category="Habitats of cohorts",
+        labels={"result": f"{name}.tsv"},
+    )
+
+
 def lacking_maps(entry):
     """The maps that a session has not, and the region where its segmentation does not determine it."""
     lacking = [name for name in HABITATS["maps"] if name not in entry.expected]

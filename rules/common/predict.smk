@@ -33,15 +33,23 @@ for name, task in TASKS.items():
         )
 
 
-def task_picture(name, caption):
-    """A picture of a task that goes into the report, with its caption."""
+def task_result(name, caption):
+    """A table or picture of a task that goes into the report under its name, with its caption."""
     return report(
-        f"{PREDICTED}/{name}.png",
+        f"{PREDICTED}/{name}",
         caption=f"../resources/report/predict_{caption}.rst",
         category="Prediction",
         subcategory="{task}",
-        labels={"picture": name},
+        labels={"result": name},
     )
+
+
+def task_pictures(kind):
+    return [task_result(f"{name}.png", name) for name in PICTURES[kind]]
+
+
+def task_tables(*names):
+    return [task_result(f"{name}.tsv", "tables") for name in names]
 
 
 def task_names(kind):

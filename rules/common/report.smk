@@ -14,6 +14,17 @@ def session_picture(path, caption, category):
     )
 
 
+def cohort_result(path, caption, category):
+    """A table, picture or file of a cohort that goes into the report under its name, with its caption."""
+    return report(
+        path,
+        caption=f"../resources/report/{caption}.rst",
+        category=category,
+        subcategory="{cohort}",
+        labels={"result": Path(path).name},
+    )
+
+
 def labels_if_segmented(wildcards):
     """The label map, where a model takes the session: pictures go through the tumour."""
     return [fill(LABELS_REF, wildcards)] if sources_of(session_of(wildcards)) else []

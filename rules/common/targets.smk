@@ -71,9 +71,11 @@ def final_outputs():
     wanted = (growth_outputs() if GROWTH["in_all"] else []) + (
         habitats_outputs() if HABITATS["in_all"] else []
     )
+    wanted += export_outputs() if EXPORT["in_all"] else []
     return list(dict.fromkeys(sessions_outputs() + wanted + cohort_outputs() + predict_outputs()))
 
 
 def pictures_there():
-    """The pictures that are there: a report can be made of them although others failed."""
-    return [path for path in final_outputs() if path.endswith(".png") and Path(path).exists()]
+    """What goes into the report and is there: it can be made of that although others failed."""
+    shown = (".png", ".html", ".tsv", ".ctbl", ".txt")
+    return [path for path in final_outputs() if path.endswith(shown) and Path(path).exists()]

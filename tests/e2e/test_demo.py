@@ -3,17 +3,22 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
+import highdicom as hd
+import nibabel as nib
 import numpy as np
 import pytest
 from conftest import demo_rows
 from workflow import QUICK, REPOSITORY, checksums, holders, run, run_and_kill, text_of_everything, write_sheet
 
-from gliaflow.images import data_of, read_image, to_ras, write_image
+from gliaflow.images import RAS_TO_LPS, data_of, read_image, to_ras, write_image
 from gliaflow.labels import REGIONS, region_mask
 from gliaflow.preprocess.resample import resample_mask
-from gliaflow.preprocess.transforms import read_transform
+from gliaflow.preprocess.transforms import centre_of_mass, read_transform
 from gliaflow.simulate.truth import read_truth, registration_error_mm
 from gliaflow.uncertainty.names import LARGEST
 
@@ -186,6 +191,44 @@ def test_nothing_that_identifies_a_person_leaves_the_headers(demo):
         planted = truth_of(subject, session)[0].planted
         assert min(map(len, planted)) > 3
         assert not {value: found for value in planted if (found := holders(everything, value))}
+
+
+def test_the_bids_validator_has_no_error_to_tell(demo):
+    validator = Path(sys.executable).with_name("bids-validator-deno")
+    folder = demo[0].directory / "results" / "demo"
+    command = [validator, "--ignoreWarnings", "--format", "json", folder]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    issues = json.loads(done.stdout)["issues"]["issues"]
+    assert [(issue["code"], issue["location"]) for issue in issues] == []
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("word", ["deidentified", "linked"])
+def test_exports_are_what_the_results_are_and_tell_of_nobody(demo, small_sheet, tmp_path, word):
+    copy_of_demo02(demo, tmp_path)
+    config = {**QUICK, "export": {"dicom_seg": word, "sequences": ["t1c", "t2f"]}}
+    done = run(tmp_path, small_sheet, "export", "--rerun-triggers", "mtime", config=config)
+    assert done.status == 0, done.output
+    assert done.planned()["export_dicom_seg"] == 2
+    assert not {"convert", "labels"} & set(done.planned())
+    folder, stem = folder_of(tmp_path, "demo02", "1"), "sub-demo02_ses-1"
+    labels = read_image(folder / "seg" / f"{stem}_space-ref_dseg.nii.gz")
+    volume = hd.seg.segread(folder / "export" / f"{stem}_space-t1c_dseg.dcm").get_volume(
+        combine_segments=True
+    )
+    moved = to_ras(nib.Nifti1Image(volume.array.astype(np.uint8), RAS_TO_LPS @ volume.affine))
+    counts = [np.bincount(data_of(image, np.uint8).ravel(), minlength=4)[1:] for image in (labels, moved)]
+    assert counts[0].tolist() == counts[1].tolist()
+    assert np.abs(centre_of_mass(moved) - centre_of_mass(labels)).max() < 1e-3
+    planted = truth_of("demo02", "1")[0].planted
+    everything = text_of_everything(tmp_path) | {"screen": done.output.encode()}
+    assert not {value: found for value in planted if (found := holders(everything, value))}
+    for name in ("labels_itksnap.txt", "labels_slicer.ctbl", "labels_freesurfer.txt"):
+        assert "necrotic" in (tmp_path / "results" / "demo" / name).read_text()
+    scene = ElementTree.parse(folder / "export" / f"{stem}_scene.mrml")
+    names = [node.get("fileName") for node in scene.iter() if node.get("fileName")]
+    assert len(names) == 5
+    assert all((folder / "export" / name).exists() for name in names)
 
 
 def test_a_finished_cohort_has_nothing_left_but_the_broken_subject(demo):

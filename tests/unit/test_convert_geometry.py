@@ -48,6 +48,18 @@ def test_oblique_slices_are_measured_along_their_normal():
     np.testing.assert_allclose(result.steps_mm, 2.5)
 
 
+@pytest.mark.parametrize(("shift", "passes"), [(0.0, True), (0.05, True), (0.5, False)])
+def test_slices_that_are_stacked_aslant_are_no_volume(shift, passes):
+    positions = np.array([(5.0, shift * index, 3.0 * index) for index in range(12)])
+    result = stack_of(positions, np.tile(np.array(AXIAL, dtype=float), (12, 1)))
+    assert result.aside_mm == pytest.approx(11 * shift)
+    if passes:
+        check_stack(result, "series", 0.1)
+    else:
+        with pytest.raises(ConversionError, match=r"stacked aslant, the farthest 5\.5 mm aside"):
+            check_stack(result, "series", 0.1)
+
+
 @pytest.mark.parametrize(
     ("heights", "reason"),
     [

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from snakemake.api import SnakemakeApi
+from snakemake.io import is_flagged
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
 
 ATTEMPTS = (1, 2, 3)
@@ -30,6 +31,7 @@ def job_facts(job):
         "wildcards": dict(job.wildcards.items()),
         "input": [str(path) for path in job.input],
         "output": [str(path) for path in job.output],
+        "reported": [str(path) for path in job.output if is_flagged(path, "report")],
         "params": dict(job.params.items()),
         "gpu": job.resources.get("gpu", 0),
         "memory": memory,

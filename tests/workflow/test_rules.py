@@ -11,13 +11,14 @@ from cohorts import REPOSITORY, facts, labelled, session, snakemake, write_sheet
 SHARED_SCRIPTS = {
     "coregister": "register.py",
     "register_session": "register.py",
+    "export_dicom_plan": "export_dicom_seg.py",
     "predict_score_classes": "predict_score.py",
     "predict_score_subtypes": "predict_score.py",
     "predict_score_survival": "predict_score.py",
 }
 LOCAL = {"fetch_model", "fetch_hdbet", "dataset_description", "usage"}
 TARGETS = {
-    *("growth", "growth_experiment", "habitats", "all", "pictures"),
+    *("export", "growth", "growth_experiment", "habitats", "all", "pictures"),
     *("predict", "provenance", "sessions", "status", "train"),
 }
 GPU = {"brain_mask", "marker_fit", "segment", "segment_shared", "train_fold", "train_validate"}
