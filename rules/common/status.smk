@@ -33,6 +33,12 @@ def wanted_by_stage():
     return wanted
 
 
+def rejected_sessions():
+    """What is said of every session that a reviewer rejected."""
+    decisions = {key: review.latest for key, review in REVIEWS.items() if review.rejected}
+    return {key: ", ".join(filter(None, (d.date, d.reviewer, d.comment))) for key, d in decisions.items()}
+
+
 def locked_since():
     """When the run in progress began, if one is; the lock is its own in a run."""
     locks = [path.stat().st_mtime for path in Path(".snakemake/locks").glob("*")]
@@ -42,7 +48,7 @@ def locked_since():
 def tell_status(since=None):
     """Write the status of every cohort, print how it stands, and return the rows."""
     stages = stages_of_rules()
-    rows = cohort_status(wanted_by_stage(), stages, root=Path("."), since=since)
+    rows = cohort_status(wanted_by_stage(), stages, root=Path("."), since=since, rejected=rejected_sessions())
     for cohort in sorted({row["cohort"] for row in rows}):
         own = [row for row in rows if row["cohort"] == cohort]
         write_status(Path(STATUS.format(cohort=cohort)), own)

@@ -7,6 +7,8 @@ def deformable(entry):
 
 def session_patterns(entry):
     """The path patterns of every file that a finished session has, each with its sequences or with none."""
+    if not is_kept(entry):
+        return []
     per_sequence = [
         anat("{sequence}.nii.gz", space="ref"),
         anat("mask.nii.gz", space="{sequence}", desc="brain"),
@@ -42,7 +44,7 @@ def session_outputs(entry):
 def cohort_patterns():
     """The path patterns of every file that belongs to a cohort rather than to a session, each with the cohort."""
     cohorts = sorted({entry.cohort for entry in SESSIONS.values()})
-    evaluated = {entry.cohort for entry in SESSIONS.values() if is_evaluated(entry)}
+    evaluated = {entry.cohort for entry in kept_sessions() if is_evaluated(entry)}
     return (
         [("results/{cohort}/dataset_description.json", cohort) for cohort in cohorts]
         + [(COHORT_FEATURES, cohort) for cohort in segmented_cohorts()]
