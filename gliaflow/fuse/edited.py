@@ -22,7 +22,7 @@ from gliaflow.images import (
     to_ras,
     to_sitk,
 )
-from gliaflow.labels import given_labels, label_table, meaning
+from gliaflow.labels import label_table, meaning, whole_values
 from gliaflow.results import keep_image
 
 SAME_MM = 0.1
@@ -64,8 +64,7 @@ def edited_labels(
     given = to_ras(single_volume(read_image(path)))
     if len(given.shape) != 3:
         raise ImageError(f"{name}: has the shape {given.shape}; a label map has three axes")
-    values = given_labels(data_of(given, np.float64), "gliaflow", name)
-    _check_values(values, regions, name)
+    values = _known_values(data_of(given, np.float64), regions, name)
     if same_grid(given, automatic, SAME_MM):
         return new_image(values, automatic.affine, np.uint8), False
     edited = new_image(values, given.affine, np.uint8)
@@ -81,15 +80,19 @@ def edited_labels(
     return moved, True
 
 
-def _check_values(values: Array, regions: Sequence[str], name: str) -> None:
+def _known_values(stored: Array, regions: Sequence[str], name: str) -> Array:
+    if not np.isfinite(stored).all():
+        raise ImageError(f"{name}: holds values that are no numbers; save it again as whole numbers")
+    values = whole_values(stored, name)
     names = meaning(regions)
     known = {int(value) for value in names} | {label.value for label in label_table() if not label.regions}
     if unknown := set(np.unique(values).tolist()) - {0} - known:
         fix = ", ".join(f"{value} {what}" for value, what in names.items())
         raise ImageError(
-            f"{name}: holds {sorted(unknown)}, which the segmentation of this session does not tell apart; "
+            f"{name}: holds {sorted(unknown)}, which are no labels of this session's segmentation; "
             f"write {fix}"
         )
+    return values
 
 
 def _nearest(labels: nib.Nifti1Image, grid: nib.Nifti1Image) -> nib.Nifti1Image:
