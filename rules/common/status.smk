@@ -46,14 +46,24 @@ def locked_since():
 
 
 def tell_status(since=None):
-    """Write the status of every cohort, print how it stands, and return the rows."""
+    """Write the status and the page of every cohort, print how it stands, and return the rows."""
     stages = stages_of_rules()
     rows = cohort_status(wanted_by_stage(), stages, root=Path("."), since=since, rejected=rejected_sessions())
     for cohort in sorted({row["cohort"] for row in rows}):
         own = [row for row in rows if row["cohort"] == cohort]
         write_status(Path(STATUS.format(cohort=cohort)), own)
     print(summary(rows, list(stages.values())), file=sys.stderr)
+    write_pages(rows, list(stages.values()))
     return rows
+
+
+def write_pages(rows, order):
+    """Write the page of every cohort."""
+    # imported here because it takes long, and every job of a cluster reads this file
+    from gliaflow.report.cohort_page import write_cohort_page
+
+    for cohort in sorted({row["cohort"] for row in rows}):
+        write_cohort_page(cohort, rows, REVIEWS, stages=order)
 
 
 def tell_end():

@@ -106,7 +106,7 @@ def moved_by(millimetres: float) -> np.ndarray:
 WRONG = {
     "another field of view": (labels(), moved_by(5.5), "lies on another grid than the session's label map"),
     "a part that lies between voxels": (labels()[:10], moved_by(0.6), "lies on another grid"),
-    "nothing in common": (np.full((4, 4, 3), 2), AFFINE, "lies on another grid"),
+    "nothing in common": (np.full((4, 4, 3), 2, np.uint8), AFFINE, "lies on another grid"),
     "a fraction": (labels() * 0.5, AFFINE, "which is no label"),
     "an unknown value": (labels() * 3, AFFINE, "holds [6, 9], which are no labels"),
     "not finite": (np.where(labels() > 0, np.nan, 0.0), AFFINE, "holds values that are no numbers"),
