@@ -5,6 +5,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gliaflow.report.page import short
+
 WIDTH, HEIGHT, LEFT, RIGHT = 640, 96, 12, 628
 MIDDLE, SPREAD, AXIS = 40, 22, 76
 FENCE = 1.5
@@ -84,8 +86,9 @@ def strip(title: str, unit: str, points: Sequence[Point]) -> Strip | None:
     inside = {p.place for p in far}
     path = "".join(f"M{p.x:.1f} {p.y:.1f}h0" for p in placed if p.place not in inside)
     first, middle, third = (root**2 for root in (low, median, high))
-    ends = f"quartiles {_short(first)} and {_short(third)}"
-    summary = f"{len(points)} sessions, median {f'{_short(middle)} {unit}'.strip()}, {ends}"
+    middle_text = f"{short(middle)} {unit}".strip()
+    ends = f"quartiles {short(first)} and {short(third)}"
+    summary = f"{len(points)} sessions, median {middle_text}, {ends}"
     box = (_x(low, most), _x(median, most), _x(high, most))
     return Strip(title, unit, path, far, box, _ticks(most), summary)
 
@@ -120,9 +123,5 @@ def _ticks(most: float) -> list[tuple[float, str]]:
     for value in values:
         x = _x(math.sqrt(value), most)
         if value <= top and (not ticks or x - ticks[-1][0] > 48):
-            ticks.append((x, _short(value)))
+            ticks.append((x, short(value)))
     return ticks
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
