@@ -81,3 +81,26 @@ rule qc_segmentation:
         dpi=config["report"]["dpi"],
     script:
         "../scripts/qc_segmentation.py"
+
+
+rule report_session:
+    input:
+        files=shown_on_page,
+        earlier=course_before,
+    output:
+        SESSION_PAGE,
+    log:
+        log_path("report_session"),
+    benchmark:
+        benchmark_path("report_session")
+    conda:
+        "../envs/imaging.yaml"
+    resources:
+        mem_mb=memory(4000),
+        runtime=10,
+    params:
+        name=job_name,
+        rano=feature_settings("neighbours", "smallest_lesion_ml", "measurable_mm"),
+        dpi=config["report"]["dpi"],
+    script:
+        "../scripts/report_session.py"

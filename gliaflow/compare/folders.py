@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gliaflow.compare.documents import compare_documents
 from gliaflow.compare.images import compare_images, compare_transforms
+from gliaflow.compare.pages import compare_pages
 from gliaflow.compare.tables import compare_tables
 from gliaflow.errors import ConfigError, ImageError
 from gliaflow.files import files_below
@@ -18,6 +19,7 @@ COMPARED: Mapping[str, Callable[[Path, Path, float], list[str]]] = {
     ".tsv": compare_tables,
     ".json": compare_documents,
     ".tfm": compare_transforms,
+    ".html": compare_pages,
 }
 """By ending what looks into two files whose bytes differ; of other files only that is told."""
 TIMED = "provenance.json"

@@ -16,6 +16,7 @@ KINDS = {
     ".tsv": "Table",
     ".json": "Document",
     ".png": "Picture",
+    ".html": "Page",
     ".tfm": "Transform",
     ".zip": "Package",
 }

@@ -142,13 +142,19 @@ def restart_labels(wildcards):
     return fill(pattern, wildcards, session=before)
 
 
+def growth_patterns(entry):
+    """The path patterns of what `snakemake growth` makes of a session."""
+    first, *later = courses().get((entry.cohort, entry.subject), [None])
+    if entry is first:
+        return [INVASION[0], *STANDARD_PLANS, MODEL_PLAN, qc("growth.png")]
+    return [*RANKING, CURVES, qc("followup.png")] if any(entry is other for other in later) else []
+
+
 def growth_outputs(wildcards=None):
     """Every file of `snakemake growth`."""
-    first, later = growth_sessions(), follow_ups()
-    pairs = [(first, [INVASION[0], *STANDARD_PLANS, MODEL_PLAN, qc("growth.png")])]
-    pairs += [(later, [*RANKING, CURVES, qc("followup.png")])]
-    made = [file_of(path, entry) for entries, paths in pairs for entry in entries for path in paths]
-    cohorts = sorted({entry.cohort for entry in later})
+    sessions = [*growth_sessions(), *follow_ups()]
+    made = [file_of(path, entry) for entry in sessions for path in growth_patterns(entry)]
+    cohorts = sorted({entry.cohort for entry in follow_ups()})
     return made + [path.format(cohort=cohort) for cohort in cohorts for path in COVERAGE_OF_COHORT]
 
 

@@ -27,3 +27,18 @@ def shown_sequences(wildcards):
 
 def over_labels(wildcards):
     return [fill(IN_REF, wildcards, sequence=s) for s in shown_sequences(wildcards)]
+
+
+SESSION_PAGE = "results/{cohort}/sub-{subject}/ses-{session}/qc/report.html"
+
+
+def shown_on_page(wildcards):
+    """What a session's page is made from: all its other files, and its growth where that is part of everything."""
+    entry = session_of(wildcards)
+    grown = growth_patterns(entry) if GROWTH["in_all"] else []
+    return files_for(step_patterns(entry), entry) + [file_of(pattern, entry) for pattern in grown]
+
+
+def course_before(wildcards):
+    """The features of the subject's earlier sessions, for a session that has features itself."""
+    return earlier_features(wildcards) if sources_of(session_of(wildcards)) else []

@@ -5,10 +5,8 @@ def deformable(entry):
     return wanted and bool(sources_of(entry) and sources_of(first))
 
 
-def session_patterns(entry):
-    """The path patterns of every file that a finished session has, each with its sequences or with none."""
-    if not is_kept(entry):
-        return []
+def step_patterns(entry):
+    """The path patterns of every file of a finished session but its page, each with its sequences or with none."""
     per_sequence = [
         anat("{sequence}.nii.gz", space="ref"),
         anat("mask.nii.gz", space="{sequence}", desc="brain"),
@@ -32,13 +30,21 @@ def session_patterns(entry):
     return [(pattern, [{}]) for pattern in per_session] + [(pattern, sequences) for pattern in per_sequence]
 
 
+def session_patterns(entry):
+    """The path patterns of every file that a finished session has, its page last; none of one that was rejected."""
+    if not is_kept(entry):
+        return []
+    return [*step_patterns(entry), (SESSION_PAGE, [{}])]
+
+
+def files_for(patterns, entry):
+    """The files of a session for path patterns, each with its sequences or with none."""
+    return [file_of(pattern, entry, **names) for pattern, sequences in patterns for names in sequences]
+
+
 def session_outputs(entry):
     """Every file that a finished session has."""
-    return [
-        file_of(pattern, entry, **names)
-        for pattern, sequences in session_patterns(entry)
-        for names in sequences
-    ]
+    return files_for(session_patterns(entry), entry)
 
 
 def cohort_patterns():

@@ -66,7 +66,7 @@ def expected_files(subject: str, session: str) -> set[str]:
     }
     found |= {f"seg/{stem}_desc-members_uncertainty.json"}
     pictures = ("registration", "brainmask", "segmentation", "uncertainty", "rano")
-    found |= {f"qc/{stem}_{p}.png" for p in pictures}
+    found |= {f"qc/{stem}_{p}.png" for p in pictures} | {"qc/report.html"}
     if subject == "demo01":
         found |= {f"anat/{stem}_desc-selected_series.json", f"anat/{stem}_desc-found_series.tsv"}
     return found
@@ -216,6 +216,7 @@ def test_one_n4_setting_reruns_only_what_depends_on_it(demo, small_sheet):
         "qc_segmentation",
         "qc_uncertainty",
         "qc_rano",
+        "report_session",
         # not there yet: the cohort of the first run has a broken subject
         "features_cohort",
     }

@@ -26,6 +26,7 @@ Rows = list[dict[str, str]]
 PER_SEQUENCE = ["convert", "n4", "coregister", "brain_mask_native"]
 PER_SEQUENCE += ["resample_ref", "resample_atlas", "normalise"]
 PER_SESSION = ["brain_mask", "register_atlas", "brain_mask_atlas", "qc_registration", "qc_brain_mask"]
+PER_SESSION += ["report_session"]
 PER_SEGMENTED = ["segment", "fuse", "labels", "qc_segmentation", "uncertainty", "review", "qc_uncertainty"]
 PER_SEGMENTED += ["features", "qc_rano"]
 NO_MODEL = "No model takes these sessions; they are preprocessed, not segmented:"
@@ -386,14 +387,16 @@ def test_an_own_atlas_is_read_from_its_path(planned_jobs: list[dict]) -> None:
 
 PICTURES = {"qc_registration", "qc_brain_mask", "qc_segmentation", "qc_uncertainty", "qc_rano"}
 TABLES = {"features", "features_cohort"}
+ENDS = {"report_session", "all"}
 REVIEW = {"uncertainty": {"review": {"entropy_above": 0.7}}}
 FILL_HOLES = {"segment": {"postprocess": {"fill_holes": True}}}
 FILES_OF_N4_ON = {
-    *("n4", "coregister", "brain_mask", "brain_mask_native", "resample_ref", "register_atlas", "all"),
+    *("n4", "coregister", "brain_mask", "brain_mask_native", "resample_ref", "register_atlas"),
     *("brain_mask_atlas", "resample_atlas", "normalise", "segment", "fuse", "labels"),
     *("uncertainty", "review"),
     *PICTURES,
     *TABLES,
+    *ENDS,
 }
 
 
@@ -418,10 +421,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     [
         ({}, set()),
         ({"preprocess": {"n4_settings": {"shrink": 5}}}, FILES_OF_N4_ON),
-        ({"report": {"dpi": 80}}, PICTURES | {"all"}),
-        (FILL_HOLES, PICTURES | TABLES | {"labels", "review", "all"}),
-        (REVIEW, TABLES | {"review", "qc_uncertainty", "all"}),
-        ({"features": {"bins": 16}}, TABLES | {"all"}),
+        ({"report": {"dpi": 80}}, PICTURES | ENDS),
+        (FILL_HOLES, PICTURES | TABLES | ENDS | {"labels", "review"}),
+        (REVIEW, TABLES | ENDS | {"review", "qc_uncertainty"}),
+        ({"features": {"bins": 16}}, TABLES | ENDS),
         ({"segment": {"tta": False}, "train": {"epochs": 9}, "labels": "nnunet"}, set()),
     ],
     ids=[
