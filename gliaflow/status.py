@@ -29,8 +29,8 @@ STATUS_COLUMNS: Mapping[str, str] = {
     "advice": "What to do",
     "log": "The log",
 }
-STATUS_FILES = ("status.tsv", "status.json")
-"""How a run stands: written at its end, and no part of what was made."""
+STATUS_FILES = ("status.tsv", "status.json", "index.html", "failed.html")
+"""How a run stands, as table and as pages: written at its end, and no part of what was made."""
 PARTLY_FAILED = 3
 """Exit status of a run in which some sessions were finished and others were not."""
 TAIL_BYTES = 8192

@@ -32,6 +32,11 @@ class Decision:
     sheet: str
     row: int
 
+    @property
+    def told(self) -> str:
+        """When it was decided, by whom, and the comment."""
+        return ", ".join(filter(None, (self.date, self.reviewer, self.comment)))
+
 
 @dataclass(frozen=True)
 class Review:
@@ -52,6 +57,12 @@ class Review:
     def rejected(self) -> bool:
         """Whether the session is left out of what is made of its cohort."""
         return self.latest.decision == REJECT
+
+    @property
+    def lines(self) -> list[str]:
+        """What was decided in words: the edit that is in use, then the last decision."""
+        decisions = [d for d in dict.fromkeys((self.edit, self.latest)) if d]
+        return [f"{decision.decision}: {decision.told}" for decision in decisions]
 
 
 def read_reviews(

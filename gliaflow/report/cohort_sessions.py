@@ -19,7 +19,7 @@ ORDER = (BROKEN, FLAGGED, RUNNING, WAITING, COMPLETE, REJECTED)
 WORDS = {COMPLETE: "finished", FLAGGED: "finished, flagged"}
 TABLES = ("volumes", "uncertainty", "features")
 REPORT, OF_FAILED = "report.html", "failed.html"
-"""The page of a session in its ``qc``: of one that is finished, and of one that failed before it had that."""
+"""The page of a session in its ``qc``: of one that is finished, and of one that failed, until it goes on."""
 
 Row = Mapping[str, str]
 Key = tuple[str, str, str]
@@ -167,7 +167,7 @@ def state_of_session(rows: Sequence[Row]) -> tuple[str, str]:
 
 def _page_of(folder: Path) -> str:
     """Return where a session's page lies, from the folder of its cohort."""
-    there = next((name for name in (REPORT, OF_FAILED) if os.path.exists(folder / "qc" / name)), "")  # noqa: PTH110
+    there = next((name for name in (OF_FAILED, REPORT) if os.path.exists(folder / "qc" / name)), "")  # noqa: PTH110
     return f"{folder.parent.name}/{folder.name}/qc/{there}" if there else ""
 
 

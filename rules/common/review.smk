@@ -45,6 +45,12 @@ def edit_name(key):
     return f"{Path(EDITS[key].sheet).name}, {'/'.join(key)}, column label"
 
 
+def decided(wildcards):
+    """What reviewers decided on a session, in words."""
+    entry = session_of(wildcards)
+    return REVIEWS[entry.key].lines if entry.key in REVIEWS else []
+
+
 def edit_facts(wildcards):
     """What the sidecars of an edited label map say of the decision."""
     return dict(review_facts(EDITS[session_of(wildcards).key]))

@@ -35,8 +35,7 @@ def wanted_by_stage():
 
 def rejected_sessions():
     """What is said of every session that a reviewer rejected."""
-    decisions = {key: review.latest for key, review in REVIEWS.items() if review.rejected}
-    return {key: ", ".join(filter(None, (d.date, d.reviewer, d.comment))) for key, d in decisions.items()}
+    return {key: review.latest.told for key, review in REVIEWS.items() if review.rejected}
 
 
 def locked_since():
@@ -58,10 +57,12 @@ def tell_status(since=None):
 
 
 def write_pages(rows, order):
-    """Write the page of every cohort."""
+    """Write the page of every cohort, and of its failed sessions."""
     # imported here because it takes long, and every job of a cluster reads this file
     from gliaflow.report.cohort_page import write_cohort_page
+    from gliaflow.report.failed_pages import write_failed_pages
 
+    write_failed_pages(rows, {key: session_outputs(entry) for key, entry in SESSIONS.items()})
     for cohort in sorted({row["cohort"] for row in rows}):
         write_cohort_page(cohort, rows, REVIEWS, stages=order)
 

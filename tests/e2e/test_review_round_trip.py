@@ -24,7 +24,7 @@ CONFIG = {
     "atlas": {"resolution": 2},
     "preprocess": {"n4": "off"},
     "segment": {"models": ["flairbaseline"]},
-    "evaluate": {"resamples": 50},
+    "evaluate": {"resamples": 100},
 }
 
 
@@ -140,6 +140,12 @@ def test_the_rejected_session_leaves_every_table_and_stays_listed(reviewed: Run)
     assert results(reviewed, REJECTED, "space-ref_dseg.nii.gz").exists()
 
 
+def test_the_pages_of_the_sessions_tell_what_was_decided(reviewed: Run) -> None:
+    for subject, told in ((EDITED, "edit: 2026-03-31, AB, =took"), (ACCEPTED, "accept: 2026-03-31, AB")):
+        folder = reviewed.directory / "results" / "seen" / f"sub-{subject}" / "ses-1" / "qc"
+        assert f"<li>{told}" in (folder / "report.html").read_text()
+
+
 def test_the_description_of_the_cohort_has_every_decision(reviewed: Run) -> None:
     described = json.loads((reviewed.directory / "results/seen/dataset_description.json").read_text())
     assert [(entry["Session"], entry["Decision"]) for entry in described["Reviews"]["Sessions"]] == [
@@ -175,3 +181,7 @@ def test_an_edit_on_another_grid_fails_with_its_cell_and_the_others_go_on(
     )
     page = (failed.directory / "results/seen/index.html").read_text()
     assert "column label: has the shape (9, 9, 9)" in page
+    assert 'href="sub-001/ses-1/qc/failed.html"' in page
+    told = (failed.directory / "results/seen/sub-001/ses-1/qc/failed.html").read_text()
+    assert "column label: has the shape (9, 9, 9)" in told
+    assert "labels_edited" in told

@@ -10,7 +10,7 @@ from gliaflow.config.reviews import REVIEW_COLUMNS
 
 NAMES = ("01", "02", "03")
 OF_EVERY_SESSION = {
-    *("labels_automatic", "labels_edited", "review", "evaluate", "features"),
+    *("labels_automatic", "labels_edited", "review", "evaluate", "features", "report_session"),
     *("qc_registration", "qc_brain_mask", "qc_segmentation", "qc_uncertainty", "qc_rano"),
 }
 # Snakemake's --touch keeps no parameters of a job without inputs, such as dataset_description.
@@ -65,8 +65,8 @@ def test_without_a_review_nothing_runs_again(finished: tuple[Path, Path]) -> Non
     assert after(finished).jobs == {}
 
 
-def test_a_session_that_is_accepted_is_made_as_it_was(finished: tuple[Path, Path]) -> None:
-    assert after(finished, decide(finished[0], ("01", "accept"))).jobs == {}
+def test_a_session_that_is_accepted_gets_a_page_that_says_so(finished: tuple[Path, Path]) -> None:
+    assert after(finished, decide(finished[0], ("01", "accept"))).jobs == {"report_session": 1, "all": 1}
 
 
 def test_an_edit_repeats_exactly_what_depends_on_the_labels(finished: tuple[Path, Path]) -> None:
