@@ -118,7 +118,7 @@ def _ticks(most: float) -> list[tuple[float, str]]:
     """Return marks at round values, not nearer than their texts are wide."""
     top = most**2
     step = 10.0 ** math.floor(math.log10(top)) if top > 0 else 1.0
-    values = sorted({0.0, *(step * part for part in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10))})
+    values = sorted({0.0, *(step * part for part in (0.1, 0.2, 0.5, 1, 2, 5, 10))})
     ticks: list[tuple[float, str]] = []
     for value in values:
         x = _x(math.sqrt(value), most)
