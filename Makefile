@@ -5,7 +5,7 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo report test lint unit workflow e2e slow slurm fuzz models model-brain model-tumour clean
+.PHONY: help setup demo report test lint unit workflow e2e browser slow slurm fuzz models model-brain model-tumour clean
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,7 @@ demo: .venv/ready ## generate a cohort, run it through everything, make report.h
 	@echo "Look at the pictures:  results/demo/sub-*/ses-*/qc/*.png"
 	@echo "and at the report:     report.html"
 
-test: lint unit workflow e2e ## every check, and every test that is not slow
+test: lint unit workflow e2e browser ## every check, and every test that is not slow
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -42,6 +42,9 @@ workflow: .venv/ready
 
 e2e: .venv/ready
 	$(BIN)/pytest -n $(CORES) --dist loadfile -m 'not slow' tests/e2e
+
+browser: .venv/ready ## the pages in a real browser (Debian's chromium)
+	$(BIN)/pytest -rs tests/browser
 
 slow: .venv/ready ## the tests that make test leaves out, such as trainings from end to end
 	$(BIN)/pytest -n $(CORES) --dist loadfile -m slow tests/unit tests/e2e

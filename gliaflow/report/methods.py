@@ -254,6 +254,8 @@ def _segmented(files: SessionFiles) -> Iterator[Sentence]:
             f"The {said.get('Members', '')} members of the ensemble were fused by {text}.".replace("  ", " "),
             cites,
         )
+    if said.get("Review"):
+        yield Sentence("The label map was edited by a reviewer.")
     limits = said.get("Parameters", {}).get("postprocess", {}).get("threshold", {})
     regions = (
         _and(f"{name} from a probability of {limit:g}" for name, limit in limits.items()) if limits else ""

@@ -51,7 +51,7 @@ async function openViewer(told, stage) {
   const viewer = new niivue.Niivue({
     isRadiologicalConvention: true, sagittalNoseLeft: true, multiplanarShowRender: 0, isColorbar: false,
     dragAndDropEnabled: false, loadingText: "", logLevel: "error", crosshairColor: [0.34, 0.71, 0.91, 1],
-    crosshairWidth: 0.5, crosshairGap: 3, multiplanarPadPixels: 4, backColor: [0, 0, 0, 1], fontColor: [1, 1, 1, 1], isNearestInterpolation: false,
+    crosshairWidth: 0.5, crosshairGap: 3, isCornerOrientationText: true, backColor: [0, 0, 0, 1], fontColor: [1, 1, 1, 1], isNearestInterpolation: false,
   });
   canvas.addEventListener("keydown", move);
   await viewer.attachToCanvas(canvas);
