@@ -1,6 +1,5 @@
 """The page of a cohort in a real browser: sorting, filtering, marks of reviewers, large cohorts."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,19 +12,8 @@ from gliaflow.config.samples import read_samples
 from gliaflow.config.settings import complete_config
 from gliaflow.report.cohort_page import write_cohort_page
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
 LIMIT_SECONDS = 3.0
 VISIBLE = "#sessions tbody tr:not([hidden])"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with sync_api.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -210,9 +198,10 @@ def test_every_figure_and_table_says_what_it_is(visit, thirty: Path) -> None:
 
 
 def test_a_thousand_sessions_open_and_filter_fast(visit, tmp_path: Path) -> None:
-    start = time.perf_counter()
-    page = write_cohort_page("one", make_cohort(tmp_path, 1000), root=tmp_path)
-    assert time.perf_counter() - start < 60
+    status = make_cohort(tmp_path, 1000)
+    start = time.process_time()
+    page = write_cohort_page("one", status, root=tmp_path)
+    assert time.process_time() - start < 20
     assert page.stat().st_size < 15e6
     seconds = []
     for _ in range(2):

@@ -1,6 +1,8 @@
 """Results of cohorts as they lie on disk after a run, made of nothing: small tables and pictures only."""
 
+import io
 import random
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from gliaflow.report.thumbnail import thumbnail_info
 from gliaflow.status import STATUS_COLUMNS, write_status
 
 REGIONS = ("wt", "tc", "et")
-SIDE = 288
+SIDE, DRAWINGS = 288, 20
 FAILURE = ("segment", "image.nii.gz: cut off; copy it again")
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }} Ärzte 脳腫瘍 \u202e ' \" &"
 
@@ -26,16 +28,23 @@ def row(subject: str, stage: str, state: str = "done", **others: str) -> dict[st
     return dict.fromkeys(STATUS_COLUMNS, "") | named | {"stage": stage, "state": state} | others
 
 
-def picture(path: Path, seed: int = 0, side: int = SIDE) -> None:
+def picture(path: Path, seed: int = 0) -> None:
     """A PNG with a round head, a lesion somewhere in it, and its small picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(drawing(seed % DRAWINGS))
+
+
+@cache
+def drawing(seed: int, side: int = SIDE) -> bytes:
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     noise = np.random.default_rng(seed).normal(0, 30, (side, side))
     grey = np.where(x**2 + y**2 < 0.8, 120 + 40 * np.cos(9 * x + seed) * np.cos(7 * y) + noise, 0)
     rgb = np.stack([grey] * 3, axis=-1).clip(0, 255).astype(np.uint8)
     rgb[(x - 0.3) ** 2 + (y - 0.2 * np.cos(seed)) ** 2 < 0.03] = (213, 94, 0)
     drawn = Image.fromarray(rgb)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    drawn.save(path, pnginfo=thumbnail_info(drawn, (0, 0, side, side)))
+    buffer = io.BytesIO()
+    drawn.save(buffer, "PNG", pnginfo=thumbnail_info(drawn, (0, 0, side, side)))
+    return buffer.getvalue()
 
 
 def make_session(
