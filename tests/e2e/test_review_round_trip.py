@@ -13,6 +13,7 @@ from gliaflow.images import data_of, read_image, spacing_of
 from gliaflow.labels import region_mask
 from gliaflow.simulate.labelled import CohortPlan, write_cohort
 
+pytestmark = pytest.mark.slow
 PLAN = CohortPlan(subjects=3, seed=12, severity=0.3, cohort="seen")
 EDITED, REJECTED, ACCEPTED = "001", "002", "003"
 REVIEW = """cohort\tsubject\tsession\tdecision\tlabel\treviewer\tdate\tcomment
@@ -169,7 +170,8 @@ def test_an_edit_on_another_grid_fails_with_its_cell_and_the_others_go_on(
     automatic: tuple[Run, dict[str, str]], sheet: Path, tmp_path: Path
 ) -> None:
     nib.save(
-        nib.Nifti1Image(np.ones((9, 9, 9), np.uint8), np.diag([3.1, 3.1, 3.1, 1])), tmp_path / "edited.nii.gz"
+        nib.Nifti1Image(np.full((9, 9, 9), 2, np.uint8), np.diag([3.1, 3.1, 3.1, 1])),
+        tmp_path / "edited.nii.gz",
     )
     (tmp_path / "review.tsv").write_text(REVIEW)
     config = CONFIG | {"reviews": [str(tmp_path / "review.tsv")]}
