@@ -13,6 +13,7 @@ from gliaflow.report.pictures import EDGES, OUTLINE, SCALE, Scan, lesion_centre,
 from gliaflow.report.planes import VIEWS, Cut, cuts, head_box, volume
 from gliaflow.report.session_files import SessionFiles
 
+FINEST_MM = 1.0
 BEFORE, AFTER = "before", "after"
 
 
@@ -44,11 +45,11 @@ def draw_before_and_after(files: SessionFiles, folder: Path, *, dpi: int = BASE_
     reference = files.there("anat", f"space-ref_{reference_of(files)}.nii.gz")
     if not (mask and reference and moved):
         return {}
-    grid, brain = volume(read_image(reference)), mask_of(read_image(mask))
+    grid, brain = coarser(volume(read_image(reference))), mask_of(coarser(volume(read_image(mask))))
     native = {name: read_image(files.path("anat", f"{name}.nii.gz")) for name in moved}
     images = {
         BEFORE: {name: resample(image, grid, np.eye(4)) for name, image in native.items()},
-        AFTER: {name: volume(read_image(path)) for name, path in moved.items()},
+        AFTER: {name: coarser(volume(read_image(path))) for name, path in moved.items()},
     }
     planes, shapes = _planes(grid, brain, dpi)
     made = {}
@@ -56,6 +57,16 @@ def draw_before_and_after(files: SessionFiles, folder: Path, *, dpi: int = BASE_
         made[state] = folder / f"{state}.png"
         _draw(files, state, grid, brain, planes, shapes, shown, made[state], dpi)
     return made
+
+
+def coarser(image: nib.Nifti1Image) -> nib.Nifti1Image:
+    """Leave out voxels of an image that is finer than a picture shows.
+
+    >>> coarser(nib.Nifti1Image(np.zeros((8, 8, 4), np.float32), np.diag([0.5, 0.5, 2.0, 1.0]))).shape
+    (4, 4, 4)
+    """
+    x, y, z = (max(1, int(FINEST_MM / side + 1e-3)) for side in spacing_of(image))
+    return image.slicer[::x, ::y, ::z]
 
 
 def reference_of(files: SessionFiles) -> str:

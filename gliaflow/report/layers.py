@@ -15,6 +15,8 @@ from gliaflow.report.planes import Box, window
 GZIP_LEVEL = 6
 SAMPLED = 8
 """Every how many slices an image is packed to tell how large it will be."""
+CAREFUL = 1.1
+"""How far a guess may pass the budget before it is believed."""
 NONE = 0
 """The code of a voxel without a value."""
 HEADER_BYTES = 352
@@ -118,7 +120,7 @@ def pack_map(values: Array, affine: Array, levels: int = FINE) -> Packed:
     --------
     >>> packed = pack_map(np.array([[[0.0, 2.0, np.inf]]]), np.eye(4))
     >>> packed.codes.tolist(), packed.sparse
-    ([[[1, 4095, 0]]], True)
+    ([[[1, 3, 0]]], True)
     """
     known = np.isfinite(values)
     low, high = (float(values[known].min()), float(values[known].max())) if known.any() else (0.0, 0.0)
@@ -207,26 +209,40 @@ def pack_scans(
     first, _ = next(iter(images.values()))
     choices = details(spacing_of(first))
     for detail in choices:
-        packed = {name: _scan(image, data, brain, box, detail) for name, (image, data) in images.items()}
-        guess = sum(map(_guess, packed.values()))
-        if guess > 1.1 * budget and detail != choices[-1]:
+        last = detail == choices[-1]
+        if not last and _guess(images, brain, box, detail) > CAREFUL * budget:
             continue
+        packed = _scans(images, brain, box, detail, detail.step)
         made = {name: part.nifti() for name, part in packed.items()}
-        if sum(map(len, made.values())) <= budget or detail == choices[-1]:
+        if last or sum(map(len, made.values())) <= budget:
             break
     return made, packed, detail
 
 
-def _scan(image: nib.Nifti1Image, data: Array, brain: Array, box: Box, detail: Detail) -> Packed:
-    values, affine = crop(image, data, box, detail.step)
-    inside, _ = crop(image, brain, box, detail.step)
-    return pack_scan(values, inside, affine, detail)
+def _scans(
+    images: Mapping[str, tuple[nib.Nifti1Image, Array]],
+    brain: Array,
+    box: Box,
+    detail: Detail,
+    step: Sequence[int],
+) -> dict[str, Packed]:
+    packed = {}
+    for name, (image, data) in images.items():
+        values, affine = crop(image, data, box, step)
+        inside, _ = crop(image, brain, box, step)
+        packed[name] = pack_scan(values, inside, affine, detail)
+    return packed
 
 
-def _guess(packed: Packed) -> int:
-    """Return about how many bytes the packed codes take, from a part of their slices."""
-    part = packed.codes[:, :, ::SAMPLED].tobytes(order="F")
-    return len(gzip.compress(part, compresslevel=1, mtime=0)) * SAMPLED
+def _guess(
+    images: Mapping[str, tuple[nib.Nifti1Image, Array]], brain: Array, box: Box, detail: Detail
+) -> int:
+    """Return about how many bytes packed images take, from some of their slices."""
+    x, y, z = detail.step
+    some = _scans(images, brain, box, detail, (x, y, z * SAMPLED))
+    return SAMPLED * sum(
+        len(gzip.compress(part.codes.tobytes(order="F"), compresslevel=1, mtime=0)) for part in some.values()
+    )
 
 
 def as_text(content: bytes) -> str:

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+import nibabel as nib
 import numpy as np
 
 from gliaflow.features.columns import MEASURED, label_column
@@ -37,6 +38,11 @@ SERIES = (
     "fits",
     "sequence",
 )
+FITTED = {
+    "kappa_white_per_rho_mm2": "diffusivity in white matter over proliferation rate (mm²)",
+    "white_grey_ratio": "diffusivity in white over that in grey matter",
+    "rho_days": "proliferation rate times age",
+}
 RANO_DEFAULTS: Mapping[str, Any] = {"neighbours": 26, "smallest_lesion_ml": 0.05, "measurable_mm": 10.0}
 Said = Mapping[str, Any]
 
@@ -247,7 +253,8 @@ def converted(files: SessionFiles) -> list[Table]:
     scans = []
     for sequence, one in said.items():
         acquired = one.get("Acquisition", {})
-        image = read_image(files.path("anat", f"{sequence}.nii.gz"))
+        # the header is enough
+        image = cast(nib.Nifti1Image, nib.load(files.path("anat", f"{sequence}.nii.gz")))
         size = " x ".join(map(str, image.shape[:3]))
         spacing = " x ".join(f"{side:.3g}" for side in spacing_of(image))
         notes = "; ".join(one.get("Notes", ())) or MISSING

@@ -163,8 +163,9 @@ def _values(path: Path | None, grid: nib.Nifti1Image) -> Array:
 
 
 def _near(inside: Array, spacing: tuple[float, float, float]) -> Array:
-    """Return the voxels up to half the margin from a mask."""
-    return np.asarray(ndimage.distance_transform_edt(~inside, sampling=spacing) <= MARGIN_MM / 2)
+    """Return the voxels up to about half the margin from a mask, along each axis."""
+    sizes = [1 + 2 * int(MARGIN_MM / 2 / side) for side in spacing]
+    return np.asarray(ndimage.maximum_filter(inside, size=sizes))
 
 
 def _scan_layer(name: str, packed: Packed, content: bytes, ends: tuple[float, float]) -> Layer:
@@ -241,7 +242,7 @@ def _notes(detail: Detail) -> Iterator[str]:
     kept = f"Scans are cropped to {MARGIN_MM:g} mm round the brain and kept in {WORDS[detail.levels]}"
     yield f"{kept}; label map, masks and uncertainty are exact."
     if detail.masked:
-        yield f"What lies more than {MARGIN_MM / 2:g} mm outside the brain is black."
+        yield f"What lies further than about {MARGIN_MM / 2:g} mm from the brain is black."
     if detail.levels == COARSE:
         yield "Values beyond the window are given as its ends, with ≤ or ≥."
     if max(detail.step) > 1:

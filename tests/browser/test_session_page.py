@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from session_results import tumour, whole_session
 
 from gliaflow.images import Array, data_of, read_image
+from gliaflow.report.layers import COARSE, Detail
 from gliaflow.report.session_files import SessionFiles
 from gliaflow.report.session_page import write_session_page
 
@@ -73,13 +74,19 @@ def check_read_out(page: Page, files: SessionFiles) -> None:
         value, precision = number_of(read_out(page, sequence))
         truth = values_of(files, "anat", f"space-ref_{sequence}")[place]
         assert abs(value - truth) <= 2 * precision + 1e-6, (sequence, place)
+    check_labels(page, files)
+    brain = values_of(files, "anat", "space-ref_desc-brain_mask")[place]
+    assert read_out(page, "brain mask") == ("inside" if brain else "outside")
+    check_times(page, files, place)
+
+
+def check_labels(page: Page, files: SessionFiles) -> None:
+    """The same of label map and uncertainty, which are exact."""
+    place = voxel(page)
     assert int(read_out(page, "label map").split()[0]) == tumour()[place]
     unsure = values_of(files, "seg", "space-ref_uncertainty")[place]
     names = ("whole tumour", "tumour core", "enhancing tumour")
     assert [number_of(read_out(page, f"uncertainty, {name}"))[0] for name in names] == unsure.tolist()
-    brain = values_of(files, "anat", "space-ref_desc-brain_mask")[place]
-    assert read_out(page, "brain mask") == ("inside" if brain else "outside")
-    check_times(page, files, place)
 
 
 def check_times(page: Page, files: SessionFiles, place: tuple[int, int, int]) -> None:
@@ -161,6 +168,32 @@ def test_layers_appear_and_fade(viewer: Page) -> None:
         assert picture(viewer) == bare, layer
     viewer.get_by_label("t2f", exact=True).check()
     assert picture(viewer) != bare
+
+
+def test_of_coarse_scans_every_value_that_is_kept_is_the_files(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coarse = Detail(COARSE, masked=True, step=(2, 2, 1))
+    monkeypatch.setattr("gliaflow.report.layers.details", lambda spacing: [coarse])
+    files = whole_session(tmp_path)
+    write_session_page(files, page_path(files))
+    page.goto(page_path(files).as_uri())
+    page.locator("#viewer").scroll_into_view_if_needed()
+    page.wait_for_selector(READY)
+    truth = values_of(files, "anat", "space-ref_t1c")
+    said = set()
+    for place in ((15, 20, 12), (26, 25, 16), (27, 30, 20), (6, 22, 15), (20, 5, 15)):
+        go(page, place)
+        kept = voxel(page)
+        assert np.abs(np.subtract(kept, place)).max() <= 1
+        check_labels(page, files)
+        text = read_out(page, "t1c")
+        said.add(text[0])
+        if text != "not kept":
+            value, precision = number_of(text.lstrip("≤≥ "))
+            ends = {"≤": truth[kept] <= value + precision, "≥": truth[kept] >= value - precision}
+            assert ends.get(text[0], abs(truth[kept] - value) <= 2 * precision), text
+    assert "n" in said and said & set("0123456789")
 
 
 def test_without_webgl_it_says_so_and_the_pictures_stay(without_webgl: Page, session: SessionFiles) -> None:
