@@ -144,7 +144,7 @@ def keep_edited(
     labels, mask
         The labels, and the brain on the same grid.
     automatic
-        The sidecar of the automatic label map, whose facts of the model go on.
+        The sidecar of the automatic label map, whose facts and settings of the model go on.
     sources, space
         See `gliaflow.sidecar.write_sidecar`.
     resampling
@@ -161,7 +161,7 @@ def keep_edited(
         constant_ok=True,
         sources=sources,
         space=space,
-        parameters={"resampling": resampling},
+        parameters={**automatic.get("Parameters", {}), "resampling": resampling},
         software=["SimpleITK"],
         **facts,
         Review=dict(review),

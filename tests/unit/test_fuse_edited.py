@@ -142,6 +142,7 @@ def test_the_sidecar_says_who_changed_how_much_and_keeps_the_model(
     assert record["ChangedMl"] == pytest.approx(84 * abs(np.linalg.det(AFFINE)) / 1000, abs=1e-3)
     write_image(tmp_path / "mask.nii.gz", np.ones(automatic.shape), AFFINE, np.uint8)
     told = {"Model": "m", "Regions": list(REGIONS), "Sources": ["p"], "VoxelsChanged": {"x": 1}}
+    told["Parameters"] = {"fuse": {"method": "mean"}}
     keep_edited(
         tmp_path / "dseg.nii.gz",
         edited,
@@ -154,4 +155,5 @@ def test_the_sidecar_says_who_changed_how_much_and_keeps_the_model(
     )
     written = read_json(tmp_path / "dseg.json")
     assert (written["Model"], written["Sources"], written["Review"]["Decision"]) == ("m", [NAME], "edit")
+    assert written["Parameters"] == {"fuse": {"method": "mean"}, "resampling": "none"}
     assert "VoxelsChanged" not in written
