@@ -91,7 +91,7 @@ def test_words_and_states_filter_and_the_number_is_told(visit, thirty: Path) -> 
     tab.get_by_label("finished (24)").uncheck()
     assert tab.locator(VISIBLE).count() == 6
     tab.locator("#spread figcaption a").first.click()
-    assert tab.inner_text("#shown") == "30 of 30 sessions shown"
+    tab.wait_for_function("document.getElementById('shown').textContent === '30 of 30 sessions shown'")
 
 
 def mark(tab, subject: str, decision: str, **fields: str) -> None:
