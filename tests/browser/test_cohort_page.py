@@ -90,7 +90,7 @@ def test_words_and_states_filter_and_the_number_is_told(visit, thirty: Path) -> 
     tab.fill("#words", "")
     tab.get_by_label("finished (24)").uncheck()
     assert tab.locator(VISIBLE).count() == 6
-    tab.locator("#spread figcaption a").first.click()
+    tab.locator("#spread a[href='#sub-P0024_ses-1']").last.press("Enter")
     tab.wait_for_function("document.getElementById('shown').textContent === '30 of 30 sessions shown'")
 
 
