@@ -33,7 +33,7 @@ def opening(page: Path) -> float:
             tab = browser.new_page()
             start = time.perf_counter()
             tab.goto(page.as_uri())
-            tab.wait_for_function("document.getElementById('shown').textContent.includes('sessions shown')")
+            tab.locator("#shown", has_text="sessions shown").wait_for()
             seconds.append(time.perf_counter() - start)
             browser.close()
     return statistics.median(seconds)

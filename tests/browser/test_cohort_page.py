@@ -33,7 +33,7 @@ def visit(browser) -> Iterator[Callable]:
             lambda request: request.url.startswith(("data:", "blob:", own)) or troubles.append(request.url),
         )
         tab.goto(own)
-        tab.wait_for_function("document.getElementById('shown').textContent.includes('sessions shown')")
+        tab.locator("#shown", has_text="sessions shown").wait_for()
         return tab
 
     yield visit
@@ -91,7 +91,7 @@ def test_words_and_states_filter_and_the_number_is_told(visit, thirty: Path) -> 
     tab.get_by_label("finished (24)").uncheck()
     assert tab.locator(VISIBLE).count() == 6
     tab.locator("#spread a[href='#sub-P0024_ses-1']").last.press("Enter")
-    tab.wait_for_function("document.getElementById('shown').textContent === '30 of 30 sessions shown'")
+    tab.locator("#shown", has_text="30 of 30 sessions shown").wait_for()
 
 
 def mark(tab, subject: str, decision: str, **fields: str) -> None:
