@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from gliaflow.files import files_below
 from gliaflow.job import DONE, FAILED
@@ -15,17 +16,21 @@ from gliaflow.tables import NAME_COLUMNS, write_table
 
 COMPLETE, BROKEN, RUNNING, WAITING = "done", "failed", "running", "waiting"
 STATES = (COMPLETE, BROKEN, RUNNING, WAITING)
+REJECTED = "rejected"
+"""The state of a session that a reviewer rejected, in a row of its own: nothing is made of it any more."""
+REVIEW = "review"
 STATUS_COLUMNS: Mapping[str, str] = {
     **NAME_COLUMNS,
     "stage": "Part of the workflow, named like its file in rules/",
-    "state": "done: all files are there; failed: a job ended without them; running; waiting for another job",
+    "state": "done: all files are there; failed: a job ended without them; running; waiting for another job; "
+    "rejected: by a reviewer",
     "rule": "What failed or runs",
     "message": "The last line of its log",
     "advice": "What to do",
     "log": "The log",
 }
-STATUS_FILES = ("status.tsv", "status.json")
-"""How a run stands: written at its end, and no part of what was made."""
+STATUS_FILES = ("status.tsv", "status.json", "index.html", "failed.html")
+"""How a run stands, as table and as pages: written at its end, and no part of what was made."""
 PARTLY_FAILED = 3
 """Exit status of a run in which some sessions were finished and others were not."""
 TAIL_BYTES = 8192
@@ -40,6 +45,7 @@ MOST_TOLD = 10
 Key = tuple[str, str, str]
 """Cohort, subject and session; the last two are empty for what belongs to a cohort."""
 OF_ALL: Key = ("", "", "")
+ADVICE_OF_REJECTED = "it is left out of the tables; accept it in a later review to take it in again"
 NOTHING = dict.fromkeys(("state", "rule", "message", "advice", "log"), "")
 
 
@@ -70,6 +76,7 @@ def cohort_status(
     *,
     root: Path,
     since: float | None = None,
+    rejected: Mapping[Key, str] = MappingProxyType({}),
 ) -> list[dict[str, str]]:
     """Return the state of every session and stage of some cohorts.
 
@@ -84,6 +91,8 @@ def cohort_status(
     since
         When the run that is in progress began (seconds since the epoch): a younger log without an end belongs
         to a job that runs. None where nothing runs.
+    rejected
+        By session that a reviewer rejected, what is said of it.
 
     Returns
     -------
@@ -96,6 +105,11 @@ def cohort_status(
     order = list(dict.fromkeys(stages.values()))
     rows: list[dict[str, str]] = []
     for key, by_stage in wanted.items():
+        if key in rejected:
+            names = dict(zip(NAME_COLUMNS, key, strict=True))
+            told = {"state": REJECTED, "message": rejected[key], "advice": ADVICE_OF_REJECTED}
+            rows.append({**names, "stage": REVIEW, **NOTHING, **told})
+            continue
         missing = {stage for stage, paths in by_stage.items() if not present.issuperset(paths)}
         paths = [*logs.get(key, []), *logs.get(OF_ALL, [])] if missing else []
         troubles = _troubles([log_end(path, root) for path in paths], stages)
@@ -129,8 +143,9 @@ def summary(rows: Iterable[Mapping[str, str]], order: Sequence[str] = ()) -> str
     rows = list(rows)
     lines = []
     for cohort in dict.fromkeys(row["cohort"] for row in rows):
-        own = [row for row in rows if row["cohort"] == cohort]
-        width = max(len(cohort), *(2 + len(row["stage"]) for row in own)) + 2
+        everything = [row for row in rows if row["cohort"] == cohort]
+        own = [row for row in everything if row["state"] != REJECTED]
+        width = max([len(cohort), *(2 + len(row["stage"]) for row in own)]) + 2
         lines.append(f"{cohort:{width}}" + "  ".join(STATES).rjust(31))
         there = dict.fromkeys(row["stage"] for row in own)
         for stage in dict.fromkeys([*(stage for stage in order if stage in there), *there]):
@@ -141,6 +156,8 @@ def summary(rows: Iterable[Mapping[str, str]], order: Sequence[str] = ()) -> str
             f"  {_named(row)}: {row['rule']}: {row['message']}"
             for row in [row for row in own if row["state"] == BROKEN][:MOST_TOLD]
         ]
+        if left := len(everything) - len(own):
+            lines.append(f"  rejected by reviewers: {left}")
     return "\n".join(lines)
 
 

@@ -102,5 +102,6 @@ rule report_session:
         name=job_name,
         rano=feature_settings("neighbours", "smallest_lesion_ml", "measurable_mm"),
         dpi=config["report"]["dpi"],
+        decisions=decided,
     script:
         "../scripts/report_session.py"

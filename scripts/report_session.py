@@ -11,4 +11,5 @@ with job(snakemake.log[0], snakemake.params.name):
         earlier=[Path(path) for path in snakemake.input.earlier],
         rano=snakemake.params.rano,
         dpi=snakemake.params.dpi,
+        decisions=snakemake.params.decisions,
     )

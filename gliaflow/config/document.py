@@ -26,6 +26,7 @@ Written by `python -m gliaflow.config.document` from `config/schemas`; change it
 | `config/samples.tsv` | which sessions there are, and their scans: [columns](#columns-of-a-sample-sheet) |
 | `config/participants.tsv` | patients' data, optional: [columns](#columns-of-the-patients-data) |
 | `config/models.yaml` | which models there are: [keys](#keys-of-the-model-table) |
+| reviews | what reviewers decided, optional: [columns](#columns-of-a-review) |
 
 All of them are checked before any job starts. A mistake is reported with its place, what is wrong and what to
 write instead, and all mistakes at once.
@@ -88,6 +89,8 @@ def page() -> str:
         CELLS,
         f"\n## Columns of the patients' data\n\n{load_schema('participants')['description']}\n\n",
         _table(_columns(load_schema("participants"))),
+        f"\n## Columns of a review\n\n{load_schema('reviews')['description']}\n\n",
+        _table(_columns(load_schema("reviews"))),
         f"\n## Keys of the model table\n\n{models['description']}\n",
         *(
             f"\n### {key}\n\n{part['description']}\n\n{_table(_columns(part['items'], empty='`null`'))}"

@@ -99,7 +99,7 @@ Checker = validators.extend(
 
 @cache
 def load_schema(name: str) -> Schema:
-    """Return the schema of ``config``, ``samples``, ``participants`` or ``models``; not to be changed."""
+    """Return the schema of that name in config/schemas; not to be changed."""
     text = (FOLDER / f"{name}.schema.yaml").read_text(encoding="utf-8")
     content: Schema = _included(yaml.load(text, FASTEST))
     return content

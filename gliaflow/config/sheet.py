@@ -71,7 +71,7 @@ def read_sheet(path: Path, name: str, mistakes: Mistakes) -> list[Row]:
     path
         UTF-8 with or without byte order mark, any line ends; lines without content are passed over.
     name
-        Of the schema: ``samples`` or ``participants``.
+        Of the schema: ``samples``, ``participants`` or ``reviews``.
     mistakes
         What is wrong is added here.
 
@@ -109,7 +109,7 @@ def _text(path: Path, mistakes: Mistakes) -> str | None:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        fix = "check the path in the config (samples, participants)"
+        fix = "check the path in the config (samples, participants, reviews)"
         mistakes.add(str(path), f"no such file (looked for at {path.absolute()})", fix)
     except OSError as error:
         mistakes.add(str(path), f"cannot be read ({error.strerror})", "give a tab-separated text file")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gliaflow import __version__
+from gliaflow.config.reviews import Review, review_facts
 from gliaflow.fetch import sha256_of
 
 BIDS_VERSION = "1.10.0"
@@ -30,7 +31,7 @@ SOFTWARE = (
     *("scipy", "snakebids", "snakemake", "torch"),
 )
 """The distributions whose versions are told where they are installed."""
-PLACES = ("samples", "participants", "models")
+PLACES = ("samples", "participants", "models", "reviews")
 """The keys of the config that say only where a file lies; the files' own checksums stand for them."""
 
 
@@ -43,7 +44,8 @@ def describe_dataset(cohort: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         Its name.
     facts
         ``revision`` of the workflow or None, ``config_sha256``, and ``sheets``, ``participants``,
-        ``model_table`` and ``models``, each a list of names with checksums.
+        ``model_table`` and ``models``, each a list of names with checksums; where sessions were reviewed
+        also ``reviews``.
     """
     program = {"Name": "gliaflow", "Version": __version__, "GitRevision": facts["revision"]}
     others = {"Python": platform.python_version()} | installed(SOFTWARE)
@@ -60,7 +62,20 @@ def describe_dataset(cohort: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         "Participants": facts["participants"],
         "ModelTable": facts["model_table"],
         "Models": facts["models"],
+        **({"Reviews": facts["reviews"]} if "reviews" in facts else {}),
     }
+
+
+def described_review(session: str, review: Review) -> dict[str, str]:
+    """Return what a dataset's description says of the decision on a session.
+
+    >>> from gliaflow.config.reviews import Decision
+    >>> reject = Decision("reject", None, "AB", "2026-03-31", "moved", "review.tsv", 2)
+    >>> described_review("01/1", Review(reject))["Comment"]
+    'moved'
+    """
+    edit = {"EditOf": f"{review.edit.reviewer}, {review.edit.date}"} if review.edit else {}
+    return {"Session": session, **review_facts(review.latest), "Comment": review.latest.comment, **edit}
 
 
 def installed(names: Iterable[str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from PIL import Image
 
 from gliaflow.images import Array, write_bytes
 from gliaflow.report.planes import Cut, Lines
+from gliaflow.report.thumbnail import thumbnail_info
 
 BASE_DPI = 100
 BACKGROUND, PANEL, TEXT, FAINT = "#101010", "#000000", "#FFFFFF", "#BDBDBD"
@@ -73,7 +74,14 @@ class Cell:
     height: float
 
 
-def draw_page(page: Page, panels: Sequence[Sequence[Panel]], path: str | Path, dpi: int) -> None:
+def draw_page(
+    page: Page,
+    panels: Sequence[Sequence[Panel]],
+    path: str | Path,
+    dpi: int,
+    *,
+    key_panel: tuple[int, int] | None = None,
+) -> None:
     """Draw panels in rows and columns, all on one scale, and write a PNG.
 
     Parameters
@@ -86,6 +94,8 @@ def draw_page(page: Page, panels: Sequence[Sequence[Panel]], path: str | Path, d
         The PNG; the same input gives the same bytes.
     dpi
         Pixels per inch; sizes of texts and panels keep their proportion.
+    key_panel
+        Row and column of the panel that stands for the session in `gliaflow.report.thumbnail`.
     """
     unit = dpi / BASE_DPI
     widths = [max(p.grey.shape[1] for p in column) / unit for column in zip(*panels, strict=True)]
@@ -109,7 +119,11 @@ def draw_page(page: Page, panels: Sequence[Sequence[Panel]], path: str | Path, d
     _draw_scale_bar(axes, Cell(xs[0], ys[0], widths[0], heights[0]), panels[0][0].cut.pixels_per_mm / unit)
     _draw_key(axes, key, bottom)
     drawn = {shape.colour for row in panels for panel in row for shape in panel.shapes if shape.lines}
-    _save(canvas, sorted(drawn | {colour for colour, _ in key if colour}), path)
+    key_cell = None
+    if key_panel:
+        down, across = key_panel
+        key_cell = Cell(xs[across] * unit, ys[down] * unit, widths[across] * unit, heights[down] * unit)
+    _save(canvas, sorted(drawn | {colour for colour, _ in key if colour}), path, key_cell)
 
 
 def _starts(first: float, sizes: Sequence[float]) -> list[float]:
@@ -208,13 +222,19 @@ def _palette(colours: Sequence[str]) -> Image.Image:
     return palette
 
 
-def _save(canvas: FigureCanvasAgg, colours: Sequence[str], path: str | Path) -> None:
+def _save(
+    canvas: FigureCanvasAgg, colours: Sequence[str], path: str | Path, key_cell: Cell | None = None
+) -> None:
     """Write the page as PNG with a palette, which more than halves its size and looks the same."""
     canvas.draw()
     drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     small = drawn.quantize(palette=_palette(colours), dither=Image.Dither.NONE)
     buffer = io.BytesIO()
-    small.save(buffer, format="PNG", optimize=True)
+    info = None
+    if key_cell:
+        right, bottom = key_cell.x + key_cell.width, key_cell.y + key_cell.height
+        info = thumbnail_info(drawn, (round(key_cell.x), round(key_cell.y), round(right), round(bottom)))
+    small.save(buffer, format="PNG", optimize=True, pnginfo=info)
     write_bytes(path, buffer.getvalue())
 
 

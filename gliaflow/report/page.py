@@ -6,6 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gliaflow.images import write_bytes
+
 PAGES = Path(__file__).parents[2] / "resources" / "report" / "pages"
 
 
@@ -27,12 +29,28 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.globals["embed"] = embed
+    environment.filters["short"] = short
     return environment.get_template(template).render(**values)
 
 
 def write_page(path: str | Path, template: str, **values: Any) -> None:
-    """Write a page; see `render`."""
-    Path(path).write_text(render(template, **values), encoding="utf-8")
+    """Write a page, whole or not at all; see `render`."""
+    write_bytes(path, render(template, **values).encode())
+
+
+def short(text: object) -> str:
+    """Write a number of a table with three digits; what is none stays as it is.
+
+    >>> short("0.123456"), short("12345.6"), short("no reason"), short(None)
+    ('0.123', '12346', 'no reason', '')
+    """
+    if text is None:
+        return ""
+    try:
+        value = float(str(text))
+    except ValueError:
+        return str(text)
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def embed(path: str | Path, kind: str = "image/png") -> str:

@@ -245,7 +245,7 @@ def draw_segmentation(
     if not values.any():
         description = f"Segmentation: {NO_LESION} (planes through the middle of the brain)"
     page = Page(title, description, [view.name for view in VIEWS], names, key)
-    draw_page(page, list(zip(*columns, strict=True)), path, dpi)
+    draw_page(page, list(zip(*columns, strict=True)), path, dpi, key_panel=(0, 1))
 
 
 def _lesions(cut: Cut, values: Array) -> list[Shape]:

@@ -89,6 +89,7 @@ def write_session_page(
     earlier: Sequence[Path] = (),
     rano: Mapping[str, Any] | None = None,
     dpi: int = BASE_DPI,
+    decisions: Sequence[str] = (),
 ) -> None:
     """Write the page of a session from what there is of it, finished or not.
 
@@ -109,6 +110,8 @@ def write_session_page(
         ``features``; None takes the defaults.
     dpi
         Pixels per inch of the pictures that are drawn for the page only.
+    decisions
+        What reviewers decided, in words.
 
     Examples
     --------
@@ -130,6 +133,7 @@ def write_session_page(
         files=files,
         version=__version__,
         errors=errors,
+        decisions=decisions,
         missing=sorted(one for one in expected if not (files.root / one).is_file()),
         review=review,
         reasons=reasons_of(review),

@@ -30,7 +30,7 @@ def is_evaluated(entry):
 
 def of_evaluated(pattern):
     """Input function: the pattern's file for every session of the cohort that is evaluated."""
-    return of_cohort(pattern, lambda: filter(is_evaluated, SESSIONS.values()))
+    return of_cohort(pattern, lambda: filter(is_evaluated, kept_sessions()))
 
 
 @cache

@@ -37,19 +37,32 @@ def segmented_cohorts():
 
 
 @cache
+def in_order():
+    """All sessions, by days, else as listed."""
+    return sorted(SESSIONS.values(), key=lambda entry: entry.days or 0)
+
+
+@cache
+def places_in_order():
+    """The number of each session among all, in that order."""
+    return {entry.key: number for number, entry in enumerate(in_order())}
+
+
+@cache
 def segmented_courses():
-    """By subject its segmented sessions, by days, else as listed."""
+    """By subject its segmented sessions that nobody rejected, by days, else as listed."""
     found = {}
-    for entry in sorted(SESSIONS.values(), key=lambda entry: entry.days or 0):
-        if sources_of(entry):
+    for entry in in_order():
+        if sources_of(entry) and is_kept(entry):
             found.setdefault((entry.cohort, entry.subject), []).append(entry)
     return found
 
 
 def earlier_features(wildcards):
     """The features of the subject's earlier sessions, in their order."""
-    names = [entry.session for entry in segmented_courses()[wildcards.cohort, wildcards.subject]]
-    return [fill(FEATURES, wildcards, session=s) for s in names[: names.index(wildcards.session)]]
+    place, course = places_in_order(), segmented_courses().get((wildcards.cohort, wildcards.subject), ())
+    own = place[session_of(wildcards).key]
+    return [file_of(FEATURES, entry) for entry in course if place[entry.key] < own]
 
 
 def fitted_growth(wildcards):
@@ -65,4 +78,4 @@ def feature_settings(*keys):
 
 def of_segmented(pattern):
     """Input function: the pattern's file for every session of the cohort that is segmented."""
-    return of_cohort(pattern, lambda: filter(sources_of, SESSIONS.values()))
+    return of_cohort(pattern, lambda: filter(sources_of, kept_sessions()))

@@ -44,7 +44,7 @@ def has_tumour_labels(entry):
 def courses():
     """By subject its sessions with a label map, by days, else as listed; where the first session has one."""
     found = {}
-    for entry in sorted(SESSIONS.values(), key=lambda entry: entry.days or 0):
+    for entry in sorted(kept_sessions(), key=lambda entry: entry.days or 0):
         if has_tumour_labels(entry):
             found.setdefault((entry.cohort, entry.subject), []).append(entry)
     return {subject: found[subject] for subject in sorted(found) if found[subject][0] is FIRST[subject]}

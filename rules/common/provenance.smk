@@ -1,5 +1,10 @@
 from gliaflow.fetch import sha256_of
-from gliaflow.provenance.description import checksum_entry, config_sha256, git_revision
+from gliaflow.provenance.description import (
+    checksum_entry,
+    config_sha256,
+    described_review,
+    git_revision,
+)
 from gliaflow.provenance.state import state_of
 from gliaflow.status import STATUS_FILES
 
@@ -49,7 +54,17 @@ def dataset_facts(wildcards):
         "participants": table_named(config["participants"]),
         "model_table": table_named(config["models"]),
         "models": [{"Name": m.name, "Sha256": model_checksum(m)} for m in models_of_cohort(wildcards)],
+        **reviews_of_cohort(wildcards),
     }
+
+
+def reviews_of_cohort(wildcards):
+    """What reviewers decided on a cohort, with the checksums of the reviews; nothing where they decided nothing."""
+    found = {key: review for key, review in REVIEWS.items() if key[0] == wildcards.cohort}
+    files = sorted({d.sheet for review in found.values() for d in (review.latest, review.edit) if d})
+    described = [described_review("/".join(key[1:]), review) for key, review in found.items()]
+    tables = [checksum_entry(Path(path)) for path in files]
+    return {"reviews": {"Tables": tables, "Sessions": described}} if found else {}
 
 
 def cells_of(entry):
@@ -73,6 +88,7 @@ def names_of_given(wildcards):
             called = "simulated, " + "/".join(entry.key) if made_here(path) else cell_name(entry, column)
             names.setdefault(made_or_given(path), called)
         names |= {path: called for path, called in rater_cells(entry).items() if path not in names}
+        names |= {edited_file(entry): edit_name(entry.key)} if entry.key in EDITS else {}
     return names
 
 

@@ -15,6 +15,7 @@ from gliaflow.config.models import (
     with_brains_of,
 )
 from gliaflow.config.participants import read_participants
+from gliaflow.config.reviews import read_reviews
 from gliaflow.config.samples import read_samples
 from gliaflow.config.settings import REGIONS, complete_config
 from gliaflow.config.suitable import (
@@ -107,9 +108,12 @@ def read_config():
         participants = read_participants(find_path(table), sessions) if table else ()
         check_label_cohorts(settings["labels"], sessions)
         check_segmentation(settings, models, candidates, sessions, external)
+        files = [find_path(path) for path in settings["reviews"]]
+        reviews = read_reviews(files, sessions, check_paths=workflow.is_main_process)
     except ConfigError as error:
         raise WorkflowError(str(error)) from None
-    return settings, models, candidates, external, {entry.key: entry for entry in sessions}, participants
+    by_key = {entry.key: entry for entry in sessions}
+    return settings, models, candidates, external, by_key, participants, reviews
 
 
 def check_segmentation(settings, models, candidates, sessions, external):
@@ -151,7 +155,7 @@ def tell_passed_over(settings, models, sessions):
         )
 
 
-config, MODELS, CANDIDATES, EXTERNAL_MAPS, SESSIONS, PARTICIPANTS = read_config()
+config, MODELS, CANDIDATES, EXTERNAL_MAPS, SESSIONS, PARTICIPANTS, REVIEWS = read_config()
 ATLAS = config["atlas"]["name"]
 
 

@@ -33,6 +33,11 @@ def wanted_by_stage():
     return wanted
 
 
+def rejected_sessions():
+    """What is said of every session that a reviewer rejected."""
+    return {key: review.latest.told for key, review in REVIEWS.items() if review.rejected}
+
+
 def locked_since():
     """When the run in progress began, if one is; the lock is its own in a run."""
     locks = [path.stat().st_mtime for path in Path(".snakemake/locks").glob("*")]
@@ -40,14 +45,26 @@ def locked_since():
 
 
 def tell_status(since=None):
-    """Write the status of every cohort, print how it stands, and return the rows."""
+    """Write the status and the page of every cohort, print how it stands, and return the rows."""
     stages = stages_of_rules()
-    rows = cohort_status(wanted_by_stage(), stages, root=Path("."), since=since)
+    rows = cohort_status(wanted_by_stage(), stages, root=Path("."), since=since, rejected=rejected_sessions())
     for cohort in sorted({row["cohort"] for row in rows}):
         own = [row for row in rows if row["cohort"] == cohort]
         write_status(Path(STATUS.format(cohort=cohort)), own)
     print(summary(rows, list(stages.values())), file=sys.stderr)
+    write_pages(rows, list(stages.values()))
     return rows
+
+
+def write_pages(rows, order):
+    """Write the page of every cohort, and of its failed sessions."""
+    # imported here because it takes long, and every job of a cluster reads this file
+    from gliaflow.report.cohort_page import write_cohort_page
+    from gliaflow.report.failed_pages import write_failed_pages
+
+    write_failed_pages(rows, {key: session_outputs(entry) for key, entry in SESSIONS.items()})
+    for cohort in sorted({row["cohort"] for row in rows}):
+        write_cohort_page(cohort, rows, REVIEWS, stages=order)
 
 
 def tell_end():

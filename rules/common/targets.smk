@@ -31,7 +31,9 @@ def step_patterns(entry):
 
 
 def session_patterns(entry):
-    """The path patterns of every file that a finished session has, its page last."""
+    """The path patterns of every file that a finished session has, its page last; none of one that was rejected."""
+    if not is_kept(entry):
+        return []
     return [*step_patterns(entry), (SESSION_PAGE, [{}])]
 
 
@@ -48,7 +50,7 @@ def session_outputs(entry):
 def cohort_patterns():
     """The path patterns of every file that belongs to a cohort rather than to a session, each with the cohort."""
     cohorts = sorted({entry.cohort for entry in SESSIONS.values()})
-    evaluated = {entry.cohort for entry in SESSIONS.values() if is_evaluated(entry)}
+    evaluated = {entry.cohort for entry in kept_sessions() if is_evaluated(entry)}
     return (
         [("results/{cohort}/dataset_description.json", cohort) for cohort in cohorts]
         + [(COHORT_FEATURES, cohort) for cohort in segmented_cohorts()]

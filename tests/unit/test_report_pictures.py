@@ -64,7 +64,7 @@ def drawn(monkeypatch):
     """Catch what is handed to the page: its texts and its panels."""
     caught = []
 
-    def catch(page, panels, path, dpi):
+    def catch(page, panels, path, dpi, **others):
         caught.append((page, panels))
 
     monkeypatch.setattr(pictures, "draw_page", catch)

@@ -160,6 +160,21 @@ def test_the_table_and_the_summary(tmp_path):
     assert "  sub-B/ses-1: segment: one/sub-B/ses-1: too dark" in told
 
 
+def test_a_rejected_session_is_listed_as_such_and_counts_for_nothing(tmp_path):
+    make(tmp_path, "B")
+    log(tmp_path, "segment", "A", "ERROR one/sub-A/ses-1: too dark\n")
+    plan = {key: {} if key[1] == "A" else stages for key, stages in wanted().items()}
+    rows = cohort_status(plan, STAGES, root=tmp_path, rejected={("one", "A", "1"): "2026-03-31, AB, moved"})
+    (own,) = [row for row in rows if row["subject"] == "A"]
+    assert (own["stage"], own["state"], own["message"]) == ("review", "rejected", "2026-03-31, AB, moved")
+    assert exit_status(rows) == 3
+    assert exit_status([own]) == 1
+    told = summary(rows)
+    assert "  rejected by reviewers: 1" in told
+    assert "  segment         1       0        0        1" in told
+    write_status(tmp_path / "status.tsv", rows)
+
+
 @pytest.mark.parametrize("subjects", [3000])
 def test_a_large_cohort_is_looked_through_folder_by_folder(tmp_path, subjects, monkeypatch):
     """As many looks at the file system as there are folders, not files."""

@@ -9,6 +9,7 @@ import pytest
 from cohorts import REPOSITORY, facts, labelled, session, snakemake, write_sheet
 
 SHARED_SCRIPTS = {
+    "labels_automatic": "labels.py",
     "coregister": "register.py",
     "register_session": "register.py",
     "export_dicom_plan": "export_dicom_seg.py",
