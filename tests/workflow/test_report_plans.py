@@ -28,8 +28,9 @@ def outputs(jobs: list[dict], key: str) -> set[str]:
     return {path for job in jobs for path in job[key]}
 
 
-def test_every_picture_and_page_is_in_the_report(jobs):
-    shown = {path for path in outputs(jobs, "output") if path.endswith((".png", "report.html", "index.html"))}
+def test_every_picture_is_in_the_report(jobs):
+    """Not so the pages of sessions, of 13 MB each."""
+    shown = {path for path in outputs(jobs, "output") if path.endswith(".png")}
     assert len(shown) > 20
     assert shown - outputs(jobs, "reported") == set()
 
