@@ -22,8 +22,8 @@ demo: .venv/ready ## generate a cohort, run it through everything, make report.h
 	$(BIN)/snakemake --cores $(CORES) --workflow-profile profiles/demo
 	$(BIN)/snakemake --workflow-profile profiles/demo --report report.html
 	@echo
-	@echo "Look at the pictures:  results/demo/sub-*/ses-*/qc/*.png"
-	@echo "and at the report:     report.html"
+	@echo "Open results/demo/index.html, which leads to the page of each session;"
+	@echo "report.html tells which step made what."
 
 test: lint unit workflow e2e browser ## every check, and every test that is not slow
 

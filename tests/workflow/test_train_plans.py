@@ -186,3 +186,14 @@ def test_the_recipes_of_the_default_models_train_from_nothing(tmp_path, model, r
     assert found.status == 0, found.output
     assert found.jobs["train_fold"] == found.jobs["train_take"] == 1
     assert f"training/gliaflow{model}/folds/dice_ce/fold_0/checkpoint_final.pth" in found.output
+
+
+def test_the_recipe_of_the_shipped_brain_model_goes_on_from_another(tmp_path):
+    sheet = write_sheet(
+        tmp_path / "samples.tsv", [head(tmp_path, f"{k}", registered="ref") for k in range(12)]
+    )
+    recipe = REPOSITORY / "config" / "recipes" / "brain_further.yaml"
+    start = {"start": "resources/models/gliaflowbrain.zip"}
+    found = plan(tmp_path, sheet, recipes=[recipe], arguments=("train",), participants=None, train=start)
+    assert found.status == 0, found.output
+    assert "training/gliaflowbrainfurther/folds/dice_ce/fold_0/checkpoint_final.pth" in found.output
