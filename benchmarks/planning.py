@@ -1,17 +1,19 @@
 """How long the workflow takes to plan a cohort, and how much memory: parse, sheet, DAG, dry run.
 
-    python benchmarks/planning.py [SESSIONS ...]
+    python benchmarks/planning.py [SESSIONS ...] [--batches N] [--plot FILE]
 
 The scans are empty files; nothing is read from them.
 """
 
 import argparse
-import resource
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import matplotlib.pyplot as plt
 
 REPOSITORY = Path(__file__).parent.parent
 SEQUENCES = ("t1n", "t1c", "t2w", "t2f")
@@ -30,15 +32,31 @@ def make_cohort(folder: Path, sessions: int) -> Path:
     return sheet
 
 
-def plan(sessions: int) -> None:
+def plan(sessions: int, batches: int) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and peak MB of planning a cohort, or the first batch of it."""
     with tempfile.TemporaryDirectory() as work:
         sheet = make_cohort(Path(work), sessions)
         command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "all", "--directory", f"{work}/out"]
+        target = ["sessions", "--batch", f"sessions=1/{batches}"] if batches > 1 else []
         start = time.perf_counter()
-        subprocess.run([*command, "--config", f"samples=[{sheet}]"], cwd=REPOSITORY, check=True)
-        seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{sessions} sessions: {seconds:.1f} s, peak {peak:.0f} MB (of all runs so far)", flush=True)
+        process = subprocess.Popen(
+            [*command, *target, "--config", f"samples=[{sheet}]"], cwd=REPOSITORY, stdout=subprocess.DEVNULL
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        assert status == 0
+        return time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def draw(path: Path, rows: list[tuple[int, float, float]]) -> None:
+    sessions, seconds, megabytes = zip(*rows, strict=True)
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    for axis, values, unit in zip(
+        axes, (seconds, megabytes), ("seconds of CPU", "peak memory, MB"), strict=True
+    ):
+        axis.loglog(sessions, values, "o-", color="#0072B2")
+        axis.set(xlabel="sessions", ylabel=unit)
+        axis.grid(True, which="both", alpha=0.3)
+    figure.savefig(path, dpi=100)
 
 
 if __name__ == "__main__":
@@ -46,5 +64,13 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sessions", nargs="*", type=int, default=[10, 100, 1000])
-    for count in parser.parse_args().sessions:
-        plan(count)
+    parser.add_argument("--batches", type=int, default=1, help="plan the first of so many batches only")
+    parser.add_argument("--plot", type=Path, help="draw how it grows")
+    options = parser.parse_args()
+    measured = []
+    for count in options.sessions:
+        wall, cpu, peak = plan(count, options.batches)
+        print(f"{count} sessions: {wall:.1f} s, {cpu:.1f} s of CPU, peak {peak:.0f} MB", flush=True)
+        measured.append((count, cpu, peak))
+    if options.plot:
+        draw(options.plot, measured)
