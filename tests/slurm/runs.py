@@ -35,7 +35,8 @@ def start(clone: Path, directory: Path, *arguments: str | Path) -> Running:
     """Start Snakemake in a clone, with the results in another folder."""
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "screen.txt"
-    command = [SNAKEMAKE, *arguments, "--directory", directory]
+    # Ctrl-C is to be taken as in a terminal; what a script starts in the background ignores it
+    command = ["env", "--default-signal=INT", SNAKEMAKE, *arguments, "--directory", directory]
     with log.open("w") as stream:
         process = subprocess.Popen(
             list(map(str, command)), cwd=clone, env=os.environ, stdout=stream, stderr=subprocess.STDOUT
