@@ -156,10 +156,14 @@ def test_snakemake_is_killed_and_leaves_a_lock_behind(sheet, undisturbed, tmp_pa
 def test_two_runs_at_once(sheet, undisturbed, tmp_path):
     process = begin(tmp_path, sheet)
     wait_for(lambda: list((tmp_path / ".snakemake" / "locks").glob("*")), process)
-    second = start(tmp_path, sheet)
+    process.send_signal(signal.SIGSTOP)  # it may be shorter than the start of the second
+    try:
+        second = start(tmp_path, sheet)
+        told = run(tmp_path, sheet, "--nolock", "status")
+    finally:
+        process.send_signal(signal.SIGCONT)
     assert second.status == 1
     assert "cannot be locked" in second.output
-    told = run(tmp_path, sheet, "--nolock", "status")
     assert told.status == 0, told.output
     output, _ = process.communicate()
     assert process.returncode == 0, output

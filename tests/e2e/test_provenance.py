@@ -124,7 +124,7 @@ def test_the_same_run_in_another_place_gives_the_same_results(
 ) -> None:
     there = finished(tmp_path / "there")
     assert compare([str(here[0].directory), str(there[0].directory)]) == 0
-    assert capsys.readouterr().out == "Files: 7 the same, 1 not compared.\n"
+    assert capsys.readouterr().out == "Files: 11 the same, 1 not compared.\n"
 
 
 def test_another_setting_is_what_a_comparison_names(here: tuple[Run, Path], tmp_path: Path, capsys) -> None:
