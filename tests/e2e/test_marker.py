@@ -14,6 +14,8 @@ from gliaflow.marker.dataset import see, write_seen
 from gliaflow.marker.graph import read_graph, see_graph
 from gliaflow.marker.pathology import read_patches
 
+pytestmark = pytest.mark.slow
+
 SUBJECTS = 42
 DIAGNOSES = ("astrocytoma", "oligodendroglioma", "glioblastoma")
 MGMT = {

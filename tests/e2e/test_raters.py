@@ -16,6 +16,8 @@ from gliaflow.nnunet.model import open_model
 from gliaflow.segment.segmenters import dequantise
 from gliaflow.simulate.labelled import CohortPlan, write_cohort
 
+pytestmark = pytest.mark.slow
+
 RATERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "generous": lambda tumour: ndimage.binary_dilation(tumour, iterations=2),
     "careful": ndimage.binary_erosion,

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from gliaflow.evaluate.held_out_trust import Trust
 from gliaflow.evaluate.held_out_tumour import model_chain, read_cases
 from gliaflow.simulate.labelled import CohortPlan, write_cohort
+
+pytestmark = pytest.mark.slow
 
 PACKAGE = Path(__file__).parents[2] / "resources" / "models" / "gliaflowtumour.zip"
 PLAN = CohortPlan(subjects=12, severity=0.7, non_enhancing=0.35, cohort="review", seed=31)
