@@ -87,13 +87,15 @@ def convert_source(source: Path, *, key: str | None, settings: Mapping[str, Any]
         return convert_nifti(source)
     with opened(source, work) as folder:
         study = scan_folder(folder, str(source))
-        if key is None:
-            series = only_series(study, str(source), settings["min_slices"])
-        else:
-            series = series_of_key(study, key, str(source))
+        series = chosen_series(study, key, str(source), settings["min_slices"])
         name = str(source) if key is None else f"{source}, series {series.number}"
         result = convert_series(series, name, work, max_slice_gap=settings["max_slice_gap"])
     return replace(result, notes=(*result.notes, *study_notes(study, series, key)))
+
+
+def chosen_series(study: Study, key: str | None, name: str, min_slices: int) -> Series:
+    """Return the series of a key, or where there is none the one series of a folder."""
+    return only_series(study, name, min_slices) if key is None else series_of_key(study, key, name)
 
 
 def series_of_key(study: Study, key: str, name: str) -> Series:

@@ -17,7 +17,7 @@ from gliaflow.convert.dicom import check_series
 from gliaflow.convert.header_values import finite_numbers, listed
 from gliaflow.convert.privacy import quiet_pydicom
 from gliaflow.convert.scan import NOT_READABLE, Series, scan_folder
-from gliaflow.convert.source import only_series, series_of_key
+from gliaflow.convert.source import chosen_series
 from gliaflow.errors import ConversionError
 from gliaflow.images import RAS_TO_LPS, Array, new_image
 
@@ -105,11 +105,7 @@ def read_source(scan: Path, *, key: str | None, settings: Mapping[str, Any], wor
         The series is no longer there, is not one whole volume of evenly spaced slices, or has no UIDs.
     """
     with opened(scan, work) as folder:
-        study = scan_folder(folder, str(scan))
-        if key is None:
-            series = only_series(study, str(scan), settings["min_slices"])
-        else:
-            series = series_of_key(study, key, str(scan))
+        series = chosen_series(scan_folder(folder, str(scan)), key, str(scan), settings["min_slices"])
         check_series(series, str(scan), settings["max_slice_gap"])
         return source_of(series, str(scan))
 

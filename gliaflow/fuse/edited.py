@@ -6,23 +6,21 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-import SimpleITK as sitk
 
 from gliaflow.errors import ImageError
 from gliaflow.fetch import sha256_of
 from gliaflow.images import (
     Array,
     data_of,
-    from_sitk,
     new_image,
     read_image,
     same_grid,
     single_volume,
     spacing_of,
     to_ras,
-    to_sitk,
 )
 from gliaflow.labels import label_table, meaning, whole_values
+from gliaflow.preprocess.resample import resample_nearest
 from gliaflow.results import keep_image
 
 SAME_MM = 0.1
@@ -68,7 +66,8 @@ def edited_labels(
     if same_grid(given, automatic, SAME_MM):
         return new_image(values, automatic.affine, np.uint8), False
     edited = new_image(values, given.affine, np.uint8)
-    moved = _nearest(edited, automatic)
+    nearest = resample_nearest(edited, automatic, np.eye(4))
+    moved = new_image(data_of(nearest, np.uint8), automatic.affine, np.uint8)
     own, made = (data_of(image, np.uint8) > 0 for image in (automatic, moved))
     apart = own.any() and made.any() and not (own & made).any()
     if apart or not (_same_field(edited, automatic) or _part_of(edited, automatic)):
@@ -93,12 +92,6 @@ def _known_values(stored: Array, regions: Sequence[str], name: str) -> Array:
             f"write {fix}"
         )
     return values
-
-
-def _nearest(labels: nib.Nifti1Image, grid: nib.Nifti1Image) -> nib.Nifti1Image:
-    source, target = to_sitk(labels, np.uint8), to_sitk(grid, np.uint8)
-    moved = from_sitk(sitk.Resample(source, target, sitk.Transform(), sitk.sitkNearestNeighbor, 0))
-    return new_image(data_of(moved, np.uint8), grid.affine, np.uint8)
 
 
 def _corners(image: nib.Nifti1Image) -> Array:
