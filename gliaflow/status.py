@@ -161,6 +161,15 @@ def summary(rows: Iterable[Mapping[str, str]], order: Sequence[str] = ()) -> str
     return "\n".join(lines)
 
 
+def by_session(rows: Iterable[Mapping[str, str]]) -> dict[Key, list[Mapping[str, str]]]:
+    """Return the rows of each session, by cohort, subject and session; those of a cohort are left out."""
+    found: dict[Key, list[Mapping[str, str]]] = {}
+    for row in rows:
+        if row["subject"]:
+            found.setdefault((row["cohort"], row["subject"], row["session"]), []).append(row)
+    return found
+
+
 def exit_status(rows: Iterable[Mapping[str, str]]) -> int:
     """Return `PARTLY_FAILED` where at least one session is finished, else 1.
 

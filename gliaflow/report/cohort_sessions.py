@@ -10,8 +10,9 @@ from typing import Any
 
 from gliaflow.config.reviews import Review
 from gliaflow.labels import REGIONS
+from gliaflow.report.session_files import SessionFiles
 from gliaflow.report.thumbnail import read_thumbnail
-from gliaflow.status import BROKEN, COMPLETE, REJECTED, RUNNING, WAITING
+from gliaflow.status import BROKEN, COMPLETE, REJECTED, RUNNING, WAITING, by_session
 
 FLAGGED = "flagged"
 ORDER = (BROKEN, FLAGGED, RUNNING, WAITING, COMPLETE, REJECTED)
@@ -118,22 +119,17 @@ def cohort_sessions(
     root
         The folder that the workflow runs in.
     """
-    by_session: dict[Key, list[Row]] = {}
-    for row in status:
-        if row["cohort"] == cohort and row["subject"]:
-            by_session.setdefault((cohort, row["subject"], row["session"]), []).append(row)
-    found = [_session(key, rows, reviews.get(key), root) for key, rows in by_session.items()]
+    own = by_session(row for row in status if row["cohort"] == cohort)
+    found = [_session(key, rows, reviews.get(key), root) for key, rows in own.items()]
     return sorted(found, key=lambda session: (ORDER.index(session.state), session.subject, session.session))
 
 
 def _session(key: Key, rows: Sequence[Row], review: Review | None, root: Path) -> CohortSession:
-    cohort, subject, session = key
-    folder = root / "results" / cohort / f"sub-{subject}" / f"ses-{session}"
-    stem = f"sub-{subject}_ses-{session}"
+    files = SessionFiles(*key, root)
     texts: dict[str, str] = {}
     for name in TABLES:
-        texts |= next(iter(table_rows(folder / "seg" / f"{stem}_{name}.tsv")), {})
-    for row in table_rows(folder / "seg" / f"{stem}_evaluation.tsv"):
+        texts |= next(iter(table_rows(files.path("seg", f"{name}.tsv"))), {})
+    for row in table_rows(files.path("seg", "evaluation.tsv")):
         region = row.get("region", "").lower()
         texts |= {f"{region}_{score}": row.get(score, "") for score in ("dice", "hd95_mm")}
     state, told = state_of_session(rows)
@@ -145,8 +141,8 @@ def _session(key: Key, rows: Sequence[Row], review: Review | None, root: Path) -
         reasons=texts.get("review_reasons", "") if flagged else "",
         numbers={column: number for column, text in texts.items() if (number := _number(text)) is not None},
         review=review,
-        page=_page_of(folder),
-        thumbnail=read_thumbnail(folder / "qc" / f"{stem}_segmentation.png") or "",
+        page=_page_of(files.folder),
+        thumbnail=read_thumbnail(files.path("qc", "segmentation.png")) or "",
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from gliaflow.report.cohort_sessions import OF_FAILED
 from gliaflow.report.session_files import SessionFiles
 from gliaflow.report.session_page import write_session_page
-from gliaflow.status import BROKEN, COMPLETE
+from gliaflow.status import BROKEN, COMPLETE, by_session
 
 MOST_PAGES = 10
 """How many are written at once: with images one takes some seconds, and a run should end."""
@@ -35,12 +35,8 @@ def write_failed_pages(
         The pages that were written, `MOST_PAGES` at most; another call writes more. A page that is younger
         than the logs that it tells of stays as it is.
     """
-    rows: dict[Key, list[Row]] = {}
-    for row in status:
-        if row["subject"]:
-            rows.setdefault((row["cohort"], row["subject"], row["session"]), []).append(row)
     written: list[Path] = []
-    for key, own in rows.items():
+    for key, own in by_session(status).items():
         files = SessionFiles(*key, root)
         page = files.folder / "qc" / OF_FAILED
         logs = [root / row["log"] for row in own if row["state"] == BROKEN]
