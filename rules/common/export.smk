@@ -36,7 +36,7 @@ def dicom_outputs():
     """Every DICOM-SEG that the config asks for."""
     if EXPORT["dicom_seg"] == "off":
         return []
-    segmented = [(entry, s) for entry in SESSIONS.values() if sources_of(entry) for s in series_shown(entry)]
+    segmented = [(entry, s) for entry in filter(sources_of, kept_sessions()) for s in series_shown(entry)]
     grown = [(e, s) for e in (growth_sessions() if EXPORT["plans"] else []) for s in series_shown(e)]
     return [file_of(DICOM_SEG, entry, sequence=s) for entry, s in segmented] + [
         file_of(DICOM_PLAN, entry, sequence=s, plan=plan) for entry, s in grown for plan in PLANS
@@ -45,7 +45,7 @@ def dicom_outputs():
 
 def export_outputs(wildcards=None):
     """Every file of `snakemake export`."""
-    segmented = [entry for entry in SESSIONS.values() if sources_of(entry)]
+    segmented = list(filter(sources_of, kept_sessions()))
     tables = [path.format(cohort=cohort) for cohort in segmented_cohorts() for path in LABEL_FILES.values()]
     return tables + [file_of(SCENE, entry) for entry in segmented] + dicom_outputs()
 

@@ -159,3 +159,11 @@ def test_an_edit_of_a_session_that_no_model_takes_is_refused(tmp_path: Path) -> 
     )
     assert planned.status == 1
     assert "no model segments one/01/1, so that there is no label map to replace" in planned.output
+
+
+def test_a_rejected_session_is_not_exported(tmp_path: Path) -> None:
+    sheet = write_sheet(tmp_path / "samples.tsv", [session(tmp_path, name) for name in NAMES])
+    review = str(decide(tmp_path, ("02", "reject")))
+    scenes = jobs_of(facts(tmp_path, sheet, reviews=[review], export={"in_all": True}), "export_scene")
+    assert len(scenes) == len(NAMES) - 1
+    assert not [name for name in scenes if "02" in name]
