@@ -1,8 +1,10 @@
 """How long the workflow takes to plan a cohort, and how much memory: parse, sheet, DAG, dry run.
 
-    python benchmarks/planning.py [SESSIONS ...] [--batches N] [--plot FILE]
+    python benchmarks/planning.py [SESSIONS ...] [--batches N] [--empty RULES] [--plot FILE]
 
-The scans are empty files; nothing is read from them.
+The scans are empty files; nothing is read from them. With --empty, a workflow is planned that does nothing:
+for each session a row of rules, each with one input, one output and nothing else. It tells what Snakemake
+needs for so many jobs, whatever they are.
 """
 
 import argparse
@@ -32,16 +34,42 @@ def make_cohort(folder: Path, sessions: int) -> Path:
     return sheet
 
 
-def plan(sessions: int, batches: int) -> tuple[float, float, float]:
+EMPTY = """\
+rule all:
+    input:
+        expand("{{session}}/{last}.txt", session=range({sessions})),
+
+
+for number in range({rules}):
+
+    rule:
+        name:
+            f"step{{number}}"
+        input:
+            [f"{{{{session}}}}/{{number - 1}}.txt"] if number else [],
+        output:
+            f"{{{{session}}}}/{{number}}.txt",
+        shell:
+            "touch {{output}}"
+"""
+
+
+def arguments_for(folder: Path, sessions: int, batches: int, empty: int) -> list[str]:
+    """What Snakemake is told to plan."""
+    if empty:
+        (folder / "Snakefile").write_text(EMPTY.format(sessions=sessions, rules=empty, last=empty - 1))
+        return ["--snakefile", str(folder / "Snakefile")]
+    target = ["sessions", "--batch", f"sessions=1/{batches}"] if batches > 1 else []
+    return [*target, "--config", f"samples=[{make_cohort(folder, sessions)}]"]
+
+
+def plan(sessions: int, batches: int, empty: int) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds and peak MB of planning a cohort, or the first batch of it."""
     with tempfile.TemporaryDirectory() as work:
-        sheet = make_cohort(Path(work), sessions)
         command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "all", "--directory", f"{work}/out"]
-        target = ["sessions", "--batch", f"sessions=1/{batches}"] if batches > 1 else []
+        command += arguments_for(Path(work), sessions, batches, empty)
         start = time.perf_counter()
-        process = subprocess.Popen(
-            [*command, *target, "--config", f"samples=[{sheet}]"], cwd=REPOSITORY, stdout=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(process.pid, 0)
         assert status == 0
         return time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
@@ -65,11 +93,12 @@ if __name__ == "__main__":
     )
     parser.add_argument("sessions", nargs="*", type=int, default=[10, 100, 1000])
     parser.add_argument("--batches", type=int, default=1, help="plan the first of so many batches only")
+    parser.add_argument("--empty", type=int, default=0, help="so many rules that do nothing instead")
     parser.add_argument("--plot", type=Path, help="draw how it grows")
     options = parser.parse_args()
     measured = []
     for count in options.sessions:
-        wall, cpu, peak = plan(count, options.batches)
+        wall, cpu, peak = plan(count, options.batches, options.empty)
         print(f"{count} sessions: {wall:.1f} s, {cpu:.1f} s of CPU, peak {peak:.0f} MB", flush=True)
         measured.append((count, cpu, peak))
     if options.plot:

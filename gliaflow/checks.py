@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 
 from gliaflow.errors import ImageError
-from gliaflow.images import data_of, same_grid, single_volume, spacing_of, to_ras
+from gliaflow.images import data_of, ml_per_voxel, same_grid, single_volume, spacing_of, to_ras
 
 BRAIN_VOLUME_ML = (500.0, 2300.0)
 LEAST_MUTUAL_INFORMATION = 0.1
@@ -99,7 +99,7 @@ def check_mask(
     data = data_of(mask)
     if not np.isin(data, (0, 1)).all():
         raise ImageError(f"{name}: a mask holds 0 and 1 only, this one also {np.unique(data)[:5]}")
-    volume = float(data.sum() * np.prod(spacing_of(mask)) / 1000)
+    volume = float(data.sum() * ml_per_voxel(spacing_of(mask)))
     if not volume_ml[0] <= volume <= volume_ml[1]:
         raise ImageError(
             f"{name}: the mask measures {volume:.0f} ml, outside {volume_ml[0]:g} to {volume_ml[1]:g} ml; "

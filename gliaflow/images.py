@@ -7,7 +7,7 @@ import gzip
 import math
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
 Array = npt.NDArray[Any]
+UNREADABLE = (ImageFileError, HeaderDataError, OverflowError, OSError, EOFError, ValueError, zlib.error)
 GZIP_LEVEL = 4
 MOST_PACKED = 1032
 """Deflate packs no more bytes into one."""
@@ -59,20 +60,25 @@ def read_image(path: str | Path) -> nib.Nifti1Image:
         whole = nib.Nifti1Image(np.asanyarray(image.dataobj), image.affine, image.header)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
-    except (
-        ImageFileError,
-        HeaderDataError,
-        OverflowError,
-        OSError,
-        EOFError,
-        ValueError,
-        zlib.error,
-    ) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split())
         raise ImageError(f"{path}: not a whole NIfTI file ({reason}); copy or convert it again") from error
     if not np.isfinite(whole.affine).all() or np.linalg.matrix_rank(whole.affine[:3, :3]) < 3:
         raise ImageError(f"{path}: its affine does not say where its voxels lie; convert it again")
     return whole
+
+
+def count_voxels(path: str | Path) -> int:
+    """Count the voxels that the header of a NIfTI file announces; none where no scan can be read from it.
+
+    What is wrong with a file is told by `read_image`.
+    """
+    try:
+        image = cast(nib.Nifti1Image, nib.load(path))
+        _check_extent(image, Path(path))
+    except UNREADABLE:
+        return 0
+    return math.prod(map(int, image.shape))
 
 
 def _check_extent(image: nib.Nifti1Image, path: Path) -> None:
@@ -163,6 +169,15 @@ def spacing_of(image: nib.Nifti1Image) -> tuple[float, float, float]:
     """Return the voxel size in mm along the three spatial axes."""
     x, y, z = nib.affines.voxel_sizes(image.affine)
     return float(x), float(y), float(z)
+
+
+def ml_per_voxel(spacing: Iterable[float]) -> float:
+    """Return the volume in ml of a voxel whose edges are given in mm.
+
+    >>> ml_per_voxel((1.0, 1.0, 2.0))
+    0.002
+    """
+    return math.prod(spacing) / 1000
 
 
 def same_grid(first: nib.Nifti1Image, second: nib.Nifti1Image, tolerance: float = 1e-2) -> bool:

@@ -245,22 +245,15 @@ def _rows_of(
         end = troubles.get(stage)
         if stage in wanted and stage not in missing:
             yield row | {"state": COMPLETE}
-        elif end is None:
+            continue
+        runs = end is not None and not end.failed and since is not None and end.changed >= since
+        # Snakemake makes an empty log for each job of a group that failed before it began
+        if end is None or (before and not end.line and not runs):
             yield row | {"state": WAITING, "advice": before}
-        else:
-            state = RUNNING if not end.failed and since is not None and end.changed >= since else BROKEN
-            advice = (
-                "" if state == RUNNING else KILLED if not end.failed else PROGRAM if end.traceback else DATA
-            )
-            message = end.line.removeprefix(FAILED)
-            yield row | {
-                "state": state,
-                "rule": end.rule,
-                "message": message,
-                "advice": advice,
-                "log": end.path,
-            }
-            before = before or f"waits for {end.rule} of {stage}"
+            continue
+        told = {"state": RUNNING, "advice": ""} if runs else {"state": BROKEN, "advice": _advice(end)}
+        yield row | told | {"rule": end.rule, "message": end.line.removeprefix(FAILED), "log": end.path}
+        before = before or f"waits for {end.rule} of {stage}"
 
 
 def _advice(end: LogEnd) -> str:

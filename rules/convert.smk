@@ -36,7 +36,7 @@ rule convert:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1500, 15),
         runtime=15,
     params:
         name=job_name,

@@ -44,7 +44,7 @@ rule features:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(3000),
+        mem_mb=memory(3000, 15),
         runtime=20,
     params:
         name=job_name,
@@ -91,7 +91,7 @@ rule qc_rano:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 35),
         runtime=10,
     params:
         name=job_name,

@@ -47,7 +47,7 @@ rule labels:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(3000),
+        mem_mb=memory(3000, 50),
         runtime=10,
     params:
         name=job_name,
@@ -95,7 +95,7 @@ rule labels_edited:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(3000),
+        mem_mb=memory(3000, 50),
         runtime=10,
     params:
         name=job_name,

@@ -11,7 +11,7 @@ rule n4:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1500, 30),
         runtime=20,
     params:
         name=job_name,
@@ -37,7 +37,7 @@ rule brain_mask:
         "../envs/network.yaml"
     threads: brain_threads
     resources:
-        mem_mb=memory(3000),
+        mem_mb=memory(3000, 50),
         runtime=30,
         gpu=brain_gpu,
     params:
@@ -66,7 +66,7 @@ rule brain_mask_native:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1500, 40),
         runtime=10,
     params:
         name=job_name,
@@ -89,7 +89,7 @@ rule resample_ref:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1500, 35),
         runtime=10,
     params:
         name=job_name,
@@ -113,7 +113,7 @@ rule brain_mask_atlas:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1500, 30),
         runtime=10,
     params:
         name=job_name,
@@ -138,7 +138,7 @@ rule resample_atlas:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(1500),
+        mem_mb=memory(1500, 10),
         runtime=10,
     params:
         name=job_name,
@@ -191,7 +191,7 @@ rule reference_atlas:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 30),
         runtime=10,
     params:
         name=job_name,

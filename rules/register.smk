@@ -12,7 +12,7 @@ rule coregister:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 70),
         runtime=20,
     params:
         name=job_name,
@@ -38,7 +38,7 @@ rule register_session:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 70),
         runtime=20,
     params:
         name=job_name,
@@ -91,7 +91,7 @@ rule register_atlas:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 35),
         runtime=20,
     params:
         name=job_name,

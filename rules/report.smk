@@ -19,7 +19,7 @@ rule qc_registration:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 40),
         runtime=10,
     params:
         name=job_name,
@@ -47,7 +47,7 @@ rule qc_brain_mask:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 35),
         runtime=10,
     params:
         name=job_name,
@@ -71,7 +71,7 @@ rule qc_segmentation:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 25),
         runtime=10,
     params:
         name=job_name,
@@ -96,7 +96,7 @@ rule report_session:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(4000, 30),
         runtime=10,
     params:
         name=job_name,

@@ -44,7 +44,7 @@ rule review:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 50),
         runtime=10,
     params:
         name=job_name,
@@ -70,7 +70,7 @@ rule qc_uncertainty:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 50),
         runtime=10,
     params:
         name=job_name,

@@ -3,7 +3,7 @@ import numpy as np
 from gliaflow.fuse.postprocess import post_settings
 from gliaflow.fuse.to_grid import keep_labels, labels_in_both
 from gliaflow.fuse.volumes import VOLUME_COLUMNS, measure
-from gliaflow.images import read_image, spacing_of
+from gliaflow.images import ml_per_voxel, read_image, spacing_of
 from gliaflow.job import job
 from gliaflow.preprocess.transforms import read_transform
 from gliaflow.sidecar import read_json
@@ -27,5 +27,5 @@ with job(snakemake.log[0], snakemake.params.name):
     for (path, mask, space), result in zip(places, results, strict=True):
         keep_labels(path, result, mask, settings, fused, sources=sources, space=space)
     row = {**dict(snakemake.wildcards.items()), "model": fused["Model"]}
-    row |= measure(results[1].labels, float(np.prod(spacing_of(in_ref))) / 1000, fused["Regions"])
+    row |= measure(results[1].labels, ml_per_voxel(spacing_of(in_ref)), fused["Regions"])
     write_table(made.volumes, [row], VOLUME_COLUMNS)

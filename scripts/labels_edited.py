@@ -2,7 +2,7 @@ import numpy as np
 
 from gliaflow.fuse.edited import edit_record, edited_labels, keep_edited
 from gliaflow.fuse.volumes import VOLUME_COLUMNS, measure
-from gliaflow.images import data_of, read_image, spacing_of
+from gliaflow.images import data_of, ml_per_voxel, read_image, spacing_of
 from gliaflow.job import job
 from gliaflow.preprocess.resample import resample_labels
 from gliaflow.preprocess.transforms import read_transform
@@ -32,5 +32,5 @@ with job(snakemake.log[0], snakemake.params.name):
         review=review,
     )
     row = {**dict(snakemake.wildcards.items()), "model": facts[1]["Model"]}
-    row |= measure(data_of(labels, np.uint8), float(np.prod(spacing_of(in_ref))) / 1000, regions)
+    row |= measure(data_of(labels, np.uint8), ml_per_voxel(spacing_of(in_ref)), regions)
     write_table(made.volumes, [row], VOLUME_COLUMNS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf, pi, prod
+from math import inf, pi
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from gliaflow.errors import ConfigError
 from gliaflow.evaluate.surface import check_shapes
-from gliaflow.images import Array
+from gliaflow.images import Array, ml_per_voxel
 
 DETECTION_COLUMNS = {
     "low_ml": "The lesions and false components of this row have this volume in ml or more",
@@ -156,7 +156,7 @@ def detect_lesions(
     lesions, components = _components(truth[box]), _components(found[box])
     dice, touched = _match(lesions, components)
     lesion_size, component_size = (
-        np.searchsorted(edges, parts.voxels[1:] * prod(spacing) / 1000, side="right") - 1
+        np.searchsorted(edges, parts.voxels[1:] * ml_per_voxel(spacing), side="right") - 1
         for parts in (lesions, components)
     )
     sizes = tuple(

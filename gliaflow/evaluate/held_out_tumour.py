@@ -20,7 +20,7 @@ from gliaflow.evaluate.regions import score_region
 from gliaflow.evaluate.worst_cases import BadCase, outlined, titled
 from gliaflow.fuse.mean import mean_probability
 from gliaflow.fuse.postprocess import post_settings, postprocess
-from gliaflow.images import Array, data_of, new_image, read_image, spacing_of
+from gliaflow.images import Array, data_of, ml_per_voxel, new_image, read_image, spacing_of
 from gliaflow.labels import REGIONS, SEQUENCES, region_mask
 from gliaflow.masks import stripped_brain
 from gliaflow.nnunet.manifest import check_target, read_manifest
@@ -99,7 +99,7 @@ class Chain:
         stored = [quantise(member.probabilities * brain[..., np.newaxis]) for member in members]
         probability = quantise(mean_probability(map(dequantise, stored), self.method))
         settings = post_settings(self.segmenter.facts.get("Postprocess", {}), self.postprocess)
-        voxel_ml = float(np.prod(spacing_of(mask))) / 1000
+        voxel_ml = ml_per_voxel(spacing_of(mask))
         labels = postprocess(dequantise(probability), self.regions, settings, voxel_ml).labels
         return Found(labels, probability, stored)
 

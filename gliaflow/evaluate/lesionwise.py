@@ -12,7 +12,7 @@ from gliaflow.config.mistakes import listing
 from gliaflow.errors import ConfigError
 from gliaflow.evaluate.overlap import dice
 from gliaflow.evaluate.surface import check_shapes, surface_score
-from gliaflow.images import Array
+from gliaflow.images import Array, ml_per_voxel
 
 NEIGHBOURS = {6: 1, 18: 2, 26: 3}
 """Number of neighbours of a voxel to the rank that `scipy.ndimage.generate_binary_structure` knows it by."""
@@ -253,7 +253,7 @@ def _outside(
     parts: _Parts, touched: Sequence[Sequence[int]], spacing: Sequence[float], settings: LesionSettings
 ) -> list[Lesion]:
     """Return the components of the found that touch no dilated lesion."""
-    volumes = np.bincount(parts.found.ravel()) * prod(spacing) / 1000
+    volumes = np.bincount(parts.found.ravel()) * ml_per_voxel(spacing)
     false = sorted(set(range(1, len(volumes))).difference(*touched))
     return [
         Lesion(None, "false", True, 0.0, float(volumes[component]), 1, 0.0, settings.penalty_mm)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from gliaflow.errors import ImageError
 from gliaflow.evaluate.scores import Score
 from gliaflow.evaluate.surface import WORST_MM, surface_score
-from gliaflow.images import Array
+from gliaflow.images import Array, ml_per_voxel
 from gliaflow.labels import REGIONS, region_mask
 
 STATES = ("present", "missed", "absent", "false")
@@ -121,7 +120,7 @@ def score_region(
     _check_shapes(truth, found, brain)
     n_truth, n_found, both = (int(np.count_nonzero(mask)) for mask in (truth, found, truth & found))
     distances = surface_score(truth, found, spacing)
-    either, voxel_ml = n_truth + n_found - both, prod(spacing) / 1000
+    either, voxel_ml = n_truth + n_found - both, ml_per_voxel(spacing)
     return RegionScore(
         dice=2 * both / (n_truth + n_found) if either else 1.0,
         iou=both / either if either else 1.0,

@@ -64,6 +64,8 @@ class Content:
         What viewers call the series.
     algorithm, version, facts, family
         Name and version of the algorithm, its parameters, and of which kind it is (DICOM's CID 7162).
+    edited
+        Whether a person changed what the algorithm made, which DICOM calls semiautomatic.
     """
 
     segments: tuple[Segment, ...]
@@ -72,6 +74,7 @@ class Content:
     version: str
     facts: Mapping[str, str]
     family: Code = codes.DCM.ArtificialIntelligence
+    edited: bool = False
 
 
 def uid_of(*parts: str) -> str:
@@ -239,7 +242,7 @@ def _descriptions(content: Content, owner: Owner, own: Sequence[str]) -> list[Se
             segment_label=segment.name[:LONGEST],
             segmented_property_category=segment.category,
             segmented_property_type=segment.kind,
-            algorithm_type="AUTOMATIC",
+            algorithm_type="SEMIAUTOMATIC" if content.edited else "AUTOMATIC",
             algorithm_identification=algorithm,
             tracking_uid=uid_of("tracking", *own, segment.name),
             tracking_id=f"{owner.subject} {owner.session} {segment.name}"[:LONGEST],

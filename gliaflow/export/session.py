@@ -111,6 +111,7 @@ def labels_content(said: Mapping[str, Any]) -> Content:
         algorithm=str(said["Model"]),
         version=checksum[:12] or __version__,
         facts={"gliaflow": __version__} | ({"sha256": checksum} if checksum else {}),
+        edited="Review" in said,
     )
 
 

@@ -14,7 +14,7 @@ from scipy.spatial.distance import pdist
 from skimage.measure import find_contours
 
 from gliaflow.features.lesions import find_lesions
-from gliaflow.images import Array
+from gliaflow.images import Array, ml_per_voxel
 from gliaflow.labels import region_mask
 
 ALIKE = 1e-9
@@ -156,7 +156,7 @@ def measure_lesions(
     inside = region_mask(labels, region)
     group = GROUPED_BY.get(region, region)
     joined = region_mask(labels, group) if group in regions else inside
-    voxel_ml = float(np.prod(spacing)) / 1000
+    voxel_ml = ml_per_voxel(spacing)
     parts, _ = find_lesions(joined, voxel_ml, neighbours=neighbours, smallest_ml=0.0)
     lesions = []
     for number, box in enumerate(ndimage.find_objects(parts), start=1):

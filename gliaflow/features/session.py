@@ -22,7 +22,7 @@ from gliaflow.features.rano import measure_lesions, rano_features
 from gliaflow.features.shape import shape_features
 from gliaflow.features.texture import TEXTURE_MEANINGS, cooccurrence, texture_features
 from gliaflow.fuse.volumes import region_volumes
-from gliaflow.images import Array
+from gliaflow.images import Array, ml_per_voxel
 from gliaflow.labels import REGIONS, SEQUENCES, label_table, meaning, region_mask
 from gliaflow.masks import boxes_round
 
@@ -110,7 +110,7 @@ def volumes(own: Segmented) -> Row:
     >>> found["wt_volume_ml"], found["tc_volume_ml"], found["oedema_volume_ml"]
     (2.0, None, None)
     """
-    voxel_ml = float(np.prod(own.spacing)) / 1000
+    voxel_ml = ml_per_voxel(own.spacing)
     row: Row = dict(region_volumes(own.labels, voxel_ml, own.regions))
     known = meaning(own.regions)
     for label in label_table():
@@ -191,7 +191,7 @@ def _geometry(own: Segmented, region: str, settings: FeatureSettings) -> Row:
     mask = region_mask(own.labels, region)
     _, sizes = find_lesions(
         mask,
-        float(np.prod(own.spacing)) / 1000,
+        ml_per_voxel(own.spacing),
         neighbours=settings.neighbours,
         smallest_ml=settings.smallest_lesion_ml,
     )

@@ -12,6 +12,7 @@ from gliaflow.fetch import sha256_of
 from gliaflow.images import (
     Array,
     data_of,
+    ml_per_voxel,
     new_image,
     read_image,
     same_grid,
@@ -165,7 +166,7 @@ def edit_record(path: str | Path, edited: nib.Nifti1Image, automatic: nib.Nifti1
     """Return what is said of an edit: the file's checksum, and how much it changes on the reference grid."""
     before, after = data_of(automatic, np.uint8), data_of(edited, np.uint8)
     changed = int((before != after).sum())
-    voxel_ml = float(np.prod(spacing_of(automatic))) / 1000
+    voxel_ml = ml_per_voxel(spacing_of(automatic))
     return {
         "LabelSha256": sha256_of(Path(path)),
         "VoxelsChanged": changed,

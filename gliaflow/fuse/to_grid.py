@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 
 from gliaflow.fuse.postprocess import PostResult, PostSettings, postprocess, settings_record
-from gliaflow.images import Array, data_of, new_image, spacing_of
+from gliaflow.images import Array, data_of, ml_per_voxel, new_image, spacing_of
 from gliaflow.labels import meaning
 from gliaflow.preprocess.resample import resample
 from gliaflow.results import keep_image
@@ -50,7 +50,7 @@ def labels_in_both(
     tuple of PostResult
         In the atlas, and on the grid of ``mask``.
     """
-    voxel_ml = float(np.prod(spacing_of(probability))) / 1000
+    voxel_ml = ml_per_voxel(spacing_of(probability))
     in_atlas = postprocess(dequantise(data_of(probability, np.uint8)), regions, settings, voxel_ml)
     removed = in_atlas.enhancing_removed
     return in_atlas, labels_on_grid(
@@ -92,8 +92,8 @@ def labels_on_grid(
         axis=-1,
     )
     inside = data_of(mask) > 0
-    voxel_ml = float(np.prod(spacing_of(mask))) / 1000
-    share = float(np.prod(spacing_of(probability))) / 1000 / voxel_ml
+    voxel_ml = ml_per_voxel(spacing_of(mask))
+    share = ml_per_voxel(spacing_of(probability)) / voxel_ml
     here = replace(settings, min_component_voxels=round(settings.min_component_voxels * share))
     probabilities = np.where(inside[..., np.newaxis], dequantise(moved), 0)
     return postprocess(probabilities, regions, here, voxel_ml, enhancing_removed=enhancing_removed)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan, prod
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from gliaflow.config.mistakes import listing
 from gliaflow.errors import ConfigError, ImageError
 from gliaflow.evaluate.bootstrap import Bootstrap, bootstrap_interval
-from gliaflow.images import Array
+from gliaflow.images import Array, ml_per_voxel
 from gliaflow.labels import region_mask
 from gliaflow.tables import NAME_COLUMNS
 
@@ -133,7 +133,7 @@ def coverage_rows(
     ImageError
         Shapes differ.
     """
-    voxel_ml = prod(spacing) / 1000
+    voxel_ml = ml_per_voxel(spacing)
     rows: list[dict[str, float | int | str | None]] = []
     for name, plan in plans.items():
         for kind, region in RECURRENCES.items():

@@ -10,7 +10,7 @@ from gliaflow.errors import ImageError
 from gliaflow.growth.space import carry_image, carry_mask
 from gliaflow.growth.tissue_maps import TissueMaps, tissue_maps
 from gliaflow.growth.warp import Warp, deform, widened
-from gliaflow.images import Array, data_of, new_image, spacing_of, to_ras
+from gliaflow.images import Array, data_of, ml_per_voxel, new_image, spacing_of, to_ras
 from gliaflow.preprocess.register import register
 
 CLEARANCE_MM = 3.0
@@ -148,7 +148,7 @@ def sides(lesion: nib.Nifti1Image, mirror: Mirror) -> Sides:
     """Return how much of a lesion lies on each side of the midplane."""
     points = nib.affines.apply_affine(lesion.affine, np.argwhere(data_of(lesion) > 0))
     right = mirror.signed_distance(points) > 0
-    voxel_ml = float(np.prod(spacing_of(lesion))) / 1000
+    voxel_ml = ml_per_voxel(spacing_of(lesion))
     return Sides(float((~right).sum() * voxel_ml), float(right.sum() * voxel_ml))
 
 

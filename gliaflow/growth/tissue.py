@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gliaflow.errors import ImageError
-from gliaflow.images import Array
+from gliaflow.images import Array, ml_per_voxel
 
 LEAST_TISSUE = 0.5
 """A voxel belongs to the domain where white and grey matter together are at least so probable."""
@@ -78,4 +78,4 @@ class Tissue:
     @property
     def voxel_ml(self) -> float:
         """Volume of a voxel in ml."""
-        return float(np.prod(self.spacing)) / 1000
+        return ml_per_voxel(self.spacing)

@@ -11,7 +11,7 @@ from scipy import ndimage
 from gliaflow.errors import ImageError
 from gliaflow.growth.tissue_maps import TissueMaps, tissue_maps
 from gliaflow.growth.warp import widened
-from gliaflow.images import Array, data_of, new_image, spacing_of, to_ants
+from gliaflow.images import Array, data_of, ml_per_voxel, new_image, spacing_of, to_ants
 from gliaflow.preprocess.bias import correct_bias
 
 CLEARANCE_MM = 2.0
@@ -59,7 +59,7 @@ def image_tissue(
         raise ImageError("tissue: there is no image to tell tissues from; give t1n or t1c")
     inside = data_of(brain) > 0
     known = inside & (data_of(widened(lesion, CLEARANCE_MM)) == 0)
-    if known.sum() * np.prod(spacing_of(brain)) / 1000 < LEAST_KNOWN_ML:
+    if known.sum() * ml_per_voxel(spacing_of(brain)) < LEAST_KNOWN_ML:
         raise ImageError(
             "tissue: the lesion leaves hardly any brain to tell tissues from; take the tissue from the atlas"
         )

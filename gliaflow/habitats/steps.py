@@ -21,7 +21,7 @@ from gliaflow.habitats.search import (
     find_habitats,
 )
 from gliaflow.habitats.vectors import draw_voxels, read_tumour
-from gliaflow.images import Array, new_image, spacing_of, write_bytes
+from gliaflow.images import Array, ml_per_voxel, new_image, spacing_of, write_bytes
 from gliaflow.results import keep_image
 from gliaflow.sidecar import read_json
 from gliaflow.tables import write_table
@@ -146,7 +146,7 @@ def write_map(
         Labels={str(k): f"habitat {k}" for k in range(1, number + 1)},
         **facts,
     )
-    voxel_ml = float(np.prod(spacing_of(grid))) / 1000
+    voxel_ml = ml_per_voxel(spacing_of(grid))
     row = {**names, **habitat_features(vectors, found, number, fitted.maps, voxel_ml)}
     write_table(table, [rounded(row)], habitat_columns(number, fitted.maps))
 

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from gliaflow.errors import ImageError
 from gliaflow.evaluate.overlap import dice
-from gliaflow.images import Array, data_of, new_image, spacing_of, to_sitk
+from gliaflow.images import Array, data_of, ml_per_voxel, new_image, spacing_of, to_sitk
 from gliaflow.masks import largest_part
 from gliaflow.nnunet.environment import prepare_nnunet
 from gliaflow.nnunet.manifest import check_target
@@ -189,7 +189,7 @@ def _filled(piece: Array) -> Array:
 
 
 def _check_volume(brain: Array, grid: nib.Nifti1Image) -> None:
-    volume = brain.sum() * np.prod(spacing_of(grid)) / 1000
+    volume = brain.sum() * ml_per_voxel(spacing_of(grid))
     if volume < LEAST_ML:
         raise ImageError(
             f"no brain was found in this session ({volume:.0f} ml); look at the scans, "

@@ -6,7 +6,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from gliaflow.images import Array, data_of, spacing_of
+from gliaflow.images import Array, data_of, ml_per_voxel, spacing_of
 from gliaflow.report.canvas import BASE_DPI, Key, Page, Panel, Shape, draw_page
 from gliaflow.report.pictures import Scan, check_grid, lesion_planes, mask_of
 from gliaflow.report.planes import VIEWS, Cut, volume
@@ -59,7 +59,7 @@ def draw_habitats(
     for image in maps.values():
         scan = Scan(grid, data_of(volume(image)), inside, planes)
         columns += [scan.panels([[], [], []]), scan.panels(shapes)]
-    voxel_ml = float(np.prod(spacing_of(grid))) / 1000
+    voxel_ml = ml_per_voxel(spacing_of(grid))
     counts = np.bincount(values.ravel())
     key: Key = [
         (COLOURS[k - 1], f"habitat {k}: {counts[k] * voxel_ml:.1f} ml, {counts[k] / counts[1:].sum():.0%}")

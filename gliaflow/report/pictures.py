@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from gliaflow.errors import ImageError
-from gliaflow.images import Array, data_of, same_grid, spacing_of
+from gliaflow.images import Array, data_of, ml_per_voxel, same_grid, spacing_of
 from gliaflow.labels import REGIONS, SEQUENCES, label_table, meaning, region_mask
 from gliaflow.report.canvas import BASE_DPI, Key, Page, Panel, Shape, draw_page, shade
 from gliaflow.report.planes import (
@@ -240,7 +240,7 @@ def draw_segmentation(
         scan = Scan(grid, data_of(volume(image)), brain, planes)
         columns += [scan.panels([[], [], []]), scan.panels(shapes)]
     names = [text for name in ordered for text in (name, f"{name} with labels")]
-    key = _label_key(values, float(np.prod(spacing_of(grid))) / 1000, regions)
+    key = _label_key(values, ml_per_voxel(spacing_of(grid)), regions)
     description = "Segmentation, in the planes where the largest lesion is widest"
     if not values.any():
         description = f"Segmentation: {NO_LESION} (planes through the middle of the brain)"

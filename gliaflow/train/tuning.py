@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gliaflow.images import Array, data_of, read_image, spacing_of
+from gliaflow.images import Array, data_of, ml_per_voxel, read_image, spacing_of
 from gliaflow.sidecar import read_json
 from gliaflow.train.counts import CaseCounts, count_case
 from gliaflow.train.dataset import Case
@@ -124,5 +124,5 @@ def counts_of(case: Case, folder: Path, regions: Sequence[str]) -> CaseCounts:
     """Reduce a session's prediction and reference to counts."""
     label = read_image(case.label)
     probability = data_of(read_image(folder / f"{case.name}_probseg.nii.gz"), np.uint8)
-    voxel_ml = float(np.prod(spacing_of(label))) / 1000
+    voxel_ml = ml_per_voxel(spacing_of(label))
     return count_case(case.name, case.fold, probability, data_of(label, np.uint8), regions, voxel_ml=voxel_ml)

@@ -12,7 +12,7 @@ import numpy as np
 from gliaflow.evaluate.overlap import dice
 from gliaflow.evaluate.qubiq import qubiq_dice
 from gliaflow.fuse.mean import mean_probability
-from gliaflow.images import Array, data_of, read_image, spacing_of, write_image
+from gliaflow.images import Array, data_of, ml_per_voxel, read_image, spacing_of, write_image
 from gliaflow.nnunet.environment import prepare_nnunet
 from gliaflow.nnunet.regions import region_map, to_regions
 from gliaflow.nnunet.targets import inside_region
@@ -155,7 +155,7 @@ def scores(probability: Array, case: Case, regions: Sequence[str]) -> list[dict[
     Where the label map counts raters the Dice is that of QUBIQ, and 0.5 stands for half of the raters.
     """
     label = read_image(case.label)
-    reference, voxel_ml = data_of(label, np.uint8), float(np.prod(spacing_of(label))) / 1000
+    reference, voxel_ml = data_of(label, np.uint8), ml_per_voxel(spacing_of(label))
     rows = []
     for k, region in enumerate(regions):
         predicted = dequantise(probability[..., k])

@@ -11,7 +11,7 @@ from scipy import ndimage
 from gliaflow.errors import ImageError
 from gliaflow.evaluate.surface import surface
 from gliaflow.fuse.volumes import CONNECTED
-from gliaflow.images import Array
+from gliaflow.images import Array, ml_per_voxel
 from gliaflow.labels import REGIONS, region_mask
 from gliaflow.masks import boxes_round
 from gliaflow.uncertainty.maps import Ensemble, in_brain, on_grid
@@ -115,7 +115,7 @@ def member_numbers(
     """
     if len(regions) != len(ensemble):
         raise ImageError(f"members of {len(ensemble)} regions, but {len(regions)} are named; name each once")
-    voxel_ml = math.prod(spacing) / 1000
+    voxel_ml = ml_per_voxel(spacing)
     return {region: _of_members(ensemble, k, voxel_ml) for k, region in enumerate(regions)}
 
 
@@ -301,7 +301,7 @@ def _numbers(  # noqa: PLR0917
 ) -> RegionNumbers:
     few, few_ml = (None, None) if members.parts is None else uncertain_parts(members.parts, share)
     return RegionNumbers(
-        volume_ml=int(fused.sum()) * math.prod(spacing) / 1000,
+        volume_ml=int(fused.sum()) * ml_per_voxel(spacing),
         volume_low_ml=members.volume_low_ml,
         volume_high_ml=members.volume_high_ml,
         volume_cv=members.volume_cv,

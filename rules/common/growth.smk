@@ -125,7 +125,13 @@ def diffusion_maps(wildcards):
 
 def previous_session(wildcards):
     """The session before a follow-up, as the value of its wildcard."""
-    names = [entry.session for entry in courses()[wildcards.cohort, wildcards.subject]]
+    course = courses().get((wildcards.cohort, wildcards.subject), [])
+    names = [entry.session for entry in course]
+    if wildcards.session not in names[1:]:
+        raise WorkflowError(
+            f"{'/'.join(session_of(wildcards).key)}: growth is judged by later sessions that have a label map and that "
+            f"no reviewer rejected; of this subject: {', '.join(names[1:]) or 'none'}"
+        )
     return names[names.index(wildcards.session) - 1]
 
 

@@ -1,10 +1,44 @@
-def memory(base_mb):
-    """Memory of a job in MB, doubled with every attempt."""
+from gliaflow.images import count_voxels
+
+ORDINARY_MVOXELS = 16
+LARGEST_SCANS = {}
+
+
+def memory(base_mb, mb_per_mvoxel=0):
+    """Memory of a job in MB, doubled with every attempt.
+
+    `base_mb` is enough for scans of `ORDINARY_MVOXELS` million voxels, such as 256 slices of 256 x 256; each million
+    more in the largest of a session's scans takes `mb_per_mvoxel`.
+    """
 
     def mem_mb(wildcards, attempt):
-        return base_mb * 2 ** (attempt - 1)
+        beyond = max(0, mvoxels(wildcards) - ORDINARY_MVOXELS) if mb_per_mvoxel else 0
+        return (base_mb + rounded_up(mb_per_mvoxel * beyond)) * 2 ** (attempt - 1)
 
     return mem_mb
+
+
+def rounded_up(mb):
+    return -int(-mb // 100) * 100
+
+
+def mvoxels(wildcards):
+    """Million voxels of the largest scan of a job's session; of all sessions, where the job is not named."""
+    entries = SESSIONS.values() if wildcards is None else [session_of(wildcards)]
+    return max(map(largest_scan, entries), default=0) / 1e6
+
+
+def largest_scan(entry):
+    """Voxels of a session's largest scan: of the NIfTI files that are given, or of those converted, once they are there."""
+    if entry.key not in LARGEST_SCANS:
+        given = [
+            str(source) for source in entry.sources.values() if str(source).endswith((".nii", ".nii.gz"))
+        ]
+        scans = given or [file_of(NATIVE, entry, sequence=sequence) for sequence in entry.expected]
+        if not all(map(os.path.exists, scans)):
+            return 0
+        LARGEST_SCANS[entry.key] = max(map(count_voxels, scans), default=0)
+    return LARGEST_SCANS[entry.key]
 
 
 def memory_by_threads(base_mb):
@@ -24,7 +58,10 @@ def job_name(wildcards):
 
 
 def asked_of_rules(wildcards):
-    """By rule the MB and the minutes that a job asks for at first; None where it says nothing, or where jobs differ."""
+    """By rule the MB and the minutes that a job asks for at first; None where it says nothing, or where jobs differ.
+
+    Where the size of scans matters, the largest is meant.
+    """
     return {rule.name: [asked_memory(rule), asked_minutes(rule)] for rule in workflow.rules}
 
 

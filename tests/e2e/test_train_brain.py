@@ -7,58 +7,24 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from balls import CONFIG, write_heads, write_subject
 from workflow import Run, run
 
 from gliaflow.errors import ConfigError
-from gliaflow.images import data_of, read_image, write_image
+from gliaflow.images import data_of, read_image
 from gliaflow.nnunet.manifest import differences
 from gliaflow.nnunet.model import open_model
 from gliaflow.nnunet.weights import read_checkpoint
 from gliaflow.preprocess.head_grid import to_head_grid
 
 pytestmark = pytest.mark.slow
-SHAPE = (46, 54, 40)
-AFFINE = np.diag([-4.0, 4.0, 4.5, 1.0])
-COLUMNS = ("cohort", "subject", "session", "t1c", "t2f", "brain_mask", "stripped", "registered")
-CONFIG = {
-    "train": {
-        **{"name": "head", "target": "brain", "folds": 2, "spacing_mm": 4, "data": "Balls in balls."},
-        **{"patch_size": [32, 32, 32], "batch_size": 2, "base_features": 4, "max_features": 8},
-        **{"epochs": 1, "iterations": 2, "validation_iterations": 1, "checkpoint_epochs": 1},
-        **{"optimiser": "adamw", "learning_rate": 0.001, "augmentation": "spatial"},
-    },
-    "segment": {"tta": False},
-}
-
-
-def ball(radius: float, *, shift: float = 0.0) -> np.ndarray:
-    """Where the field of view is inside a ball; radius and shift in voxels."""
-    axes = np.meshgrid(*(np.arange(edge) - edge / 2 for edge in SHAPE), indexing="ij")
-    return sum((axis - shift) ** 2 for axis in axes) < radius**2
-
-
-def write_subject(folder: Path, subject: str, sequences: tuple[str, ...], registered: str) -> dict[str, str]:
-    """Write a brain in a head, brighter or darker than it, and return the row of the sheet."""
-    rng = np.random.default_rng(int(subject))
-    inside = ball(14, shift=float(subject))
-    names = {sequence: f"{subject}_{sequence}.nii.gz" for sequence in sequences}
-    for factor, name in enumerate(names.values(), 1):
-        values = 100.0 * ball(18) + factor * 150 * inside + rng.normal(0, 5, SHAPE)
-        write_image(folder / name, values, AFFINE)
-    write_image(folder / f"{subject}_mask.nii.gz", inside, AFFINE, np.uint8)
-    cells = {"brain_mask": f"{subject}_mask.nii.gz", "stripped": "no", "registered": registered}
-    return {"cohort": "balls", "subject": subject, "session": "1", **names, **cells}
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """`snakemake train` on two heads: one with two sequences, one with a single one."""
     folder = tmp_path_factory.mktemp("brain")
-    rows = [write_subject(folder, "1", ("t1c", "t2f"), "ref"), write_subject(folder, "2", ("t2f",), "none")]
-    lines = ["\t".join(COLUMNS), *("\t".join(row.get(column, "") for column in COLUMNS) for row in rows)]
-    sheet = folder / "samples.tsv"
-    sheet.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return run(folder / "out", sheet, "train", config=CONFIG)
+    return run(folder / "out", write_heads(folder), "train", config=CONFIG)
 
 
 def training(done: Run) -> Path:

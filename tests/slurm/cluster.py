@@ -15,12 +15,16 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 
 ETC = Path("/etc/slurm")
 DAEMONS = ("slurmctld", "slurmd")
+# for less, Slurm puts the loss of a node down to slow messages, and looks again minutes later
+OFF = 17
+WRITTEN = 10
 NEEDED = (*DAEMONS, "munged", "sbatch", "srun", "squeue", "sinfo", "scontrol")
 ENVIRONMENT = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 FIELD = re.compile(r"(\w+)=(\S*)")
@@ -183,6 +187,19 @@ class Cluster:
         found = [Job(dict(FIELD.findall(line))) for line in lines if line.startswith("JobId=")]
         return sorted(found, key=lambda job: job.number)
 
+    def since(self, before: list[Job]) -> list[Job]:
+        """The jobs that were not there before."""
+        return [job for job in self.jobs() if job.number not in {old.number for old in before}]
+
+    def remembers(self, job: Job) -> None:
+        """Return when the controller has written down that a job runs, so that its next start knows it too.
+
+        It writes every five seconds where something has changed. Of a job that began since, the next one
+        believes that it waits, and starts it a second time.
+        """
+        begun = datetime.fromisoformat(job.said["StartTime"]).timestamp()
+        time.sleep(max(0, begun + WRITTEN - time.time()))
+
     def processes(self, job: Job) -> list[psutil.Process]:
         """What Slurm started on the node for a job, and all that came of it."""
         title = f"slurmstepd: [{job.number}."
@@ -190,6 +207,17 @@ class Cluster:
             p for p in psutil.process_iter(["cmdline"]) if " ".join(p.info["cmdline"] or []).startswith(title)
         ]
         return [*steps, *(child for step in steps for child in step.children(recursive=True))]
+
+    def lose_node(self, job: Job) -> None:
+        """Let everything that runs on the node die, as when it is switched off, and switch it on again."""
+        self.remembers(job)
+        self.kill("slurmctld")
+        self.kill("slurmd")
+        for process in self.processes(job):
+            process.kill()
+        self.revive("slurmctld")
+        time.sleep(OFF)
+        self.revive("slurmd", "-b")
 
     def _configure(self) -> None:
         host = socket.gethostname().partition(".")[0]
@@ -257,6 +285,11 @@ def wait(ready: Callable[[], bool], problem: str, seconds: float = 30) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"{problem} (waited {seconds:g} s)")
         time.sleep(0.2)
+
+
+def begin_now(job: Job) -> None:
+    """Do not let a job that is to run again wait for the two minutes that Slurm lets pass."""
+    told("scontrol", "update", f"JobId={job.number}", "StartTime=now")
 
 
 def table(jobs: list[Job], used_mb: Callable[[Job], float | None] = lambda job: None) -> str:

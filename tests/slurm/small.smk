@@ -33,7 +33,7 @@ rule segment:
         "echo ${{CUDA_VISIBLE_DEVICES-none}} > {output}"
 
 
-rule n4:
+rule features:
     output:
         "{name}.place",
     resources:

@@ -4,6 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from cluster import Cluster, Job, table
@@ -11,9 +12,12 @@ from cohorts import Planned
 from runs import ON_SLURM, start
 from workflow import checksums, write_sheet
 
+from gliaflow.images import write_image
+
 TempFactory = pytest.TempPathFactory
 GPU = {"brain_mask", "segment"}
 LOCAL = {"all", "dataset_description"}
+GROUPS = {"read", "place", "finish"}
 SETTINGS = ("atlas={resolution: 2}", "simulate={resolution_mm: 2}", "models=config/gpu.yaml")
 
 
@@ -25,9 +29,23 @@ class OnSlurm:
     output: str
     jobs: list[Job]
 
-    def used_mb(self, job: Job) -> float | None:
-        """The most memory that a job of the rule used, as its benchmark files say."""
-        files = (self.directory / "benchmarks" / job.rule).rglob("*.tsv")
+    @property
+    def planned(self) -> Planned:
+        return Planned(0, self.output)
+
+    @property
+    def groups(self) -> dict[str, Job]:
+        """The jobs of several rules; Slurm is told the group and then the rules."""
+        return {job.rule.partition("_")[0]: job for job in self.jobs if job.rule not in self.planned.jobs}
+
+    @property
+    def alone(self) -> list[Job]:
+        """The jobs of one rule."""
+        return [job for job in self.jobs if job.rule in self.planned.jobs]
+
+    def used_mb(self, rule: str) -> float | None:
+        """The most memory that a job of a rule used, as its benchmark files say."""
+        files = (self.directory / "benchmarks" / rule).rglob("*.tsv")
         used = [float(row["max_rss"]) for path in files for row in rows_of(path) if row["max_rss"] != "NA"]
         return max(used, default=None)
 
@@ -35,6 +53,12 @@ class OnSlurm:
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream, delimiter="\t"))
+
+
+def group_of(site: Path) -> dict[str, str]:
+    """By rule the group that the profile puts it into."""
+    profile = (site / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8")
+    return dict(entry.split("=") for entry in yaml.safe_load(profile)["groups"])
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +82,21 @@ def done(slurm: Cluster, site: Path, settings: list[str], tmp_path_factory: Temp
     run = start(site, directory, *ON_SLURM, *settings)
     assert run.end() == 0, run.output
     found = OnSlurm(directory, run.output, slurm.jobs())
-    print("", table(found.jobs, found.used_mb), sep="\n")
+    print("", table(found.jobs, lambda job: found.used_mb(job.rule)), sep="\n")
     return found
 
 
 def test_every_job_went_through_slurm_and_succeeded(done: OnSlurm) -> None:
     assert {job.state for job in done.jobs} == {"COMPLETED"}
-    assert len(done.jobs) > 25
     ran = {path.name for path in (done.directory / "benchmarks").iterdir()}
-    assert {job.rule for job in done.jobs} == ran
+    assert ran == set(done.planned.jobs) - LOCAL
+    assert len(ran) > 20
+
+
+def test_short_steps_of_a_session_are_three_jobs(done: OnSlurm) -> None:
+    assert set(done.groups) == GROUPS
+    assert len(done.jobs) == len({job.rule for job in done.jobs}) < 12
+    assert {int(job.said["NumCPUs"]) for job in done.groups.values()} == {1}
 
 
 def test_only_jobs_that_use_a_gpu_were_on_its_partition(done: OnSlurm) -> None:
@@ -78,17 +108,31 @@ def test_only_jobs_that_use_a_gpu_were_on_its_partition(done: OnSlurm) -> None:
 
 
 def test_slurm_was_asked_for_what_snakemake_says(done: OnSlurm) -> None:
-    """Memory, minutes and GPUs of every job are those that its rule prints."""
-    said = [(rule, asked) for rule, asked in Planned(0, done.output).resources if rule not in LOCAL]
-    expected = [(rule, asked["mem_mb"], asked["runtime"], asked.get("gpu", 0)) for rule, asked in said]
-    found = [(job.rule, job.memory_mb, job.minutes, job.gpus) for job in done.jobs]
+    """Memory, minutes and GPUs of every job of one rule are those that the rule prints."""
+    rules = {job.rule for job in done.alone}
+    expected = [
+        (rule, asked["mem_mb"], asked["runtime"], asked.get("gpu", 0))
+        for rule, asked in done.planned.resources
+        if rule in rules
+    ]
+    found = [(job.rule, job.memory_mb, job.minutes, job.gpus) for job in done.alone]
     assert sorted(found) == sorted(expected)
-    assert ("n4", 1500, 20, 0) in found
+    assert len(found) > 4
+
+
+def test_a_group_asks_for_what_its_steps_need_together(done: OnSlurm, site: Path) -> None:
+    """Step after step: the memory of the largest, and the time of all."""
+    members = group_of(site)
+    for name, job in done.groups.items():
+        asked = [asked for rule, asked in done.planned.resources if members.get(rule) == name]
+        assert job.memory_mb == max(step["mem_mb"] for step in asked)
+        assert job.minutes == sum(step["runtime"] for step in asked)
 
 
 def test_no_job_used_more_memory_than_it_asked_for(done: OnSlurm) -> None:
-    used = {job.rule: (done.used_mb(job), job.memory_mb) for job in done.jobs}
-    assert not {rule: both for rule, both in used.items() if both[0] is not None and both[0] > both[1]}
+    asked = {rule: asked["mem_mb"] for rule, asked in done.planned.resources}
+    used = {rule: done.used_mb(rule) for rule in asked}
+    assert not {rule: mb for rule, mb in used.items() if mb is not None and mb > asked[rule]}
 
 
 def test_without_slurm_the_bytes_are_the_same(
@@ -99,3 +143,22 @@ def test_without_slurm_the_bytes_are_the_same(
     first, second = checksums(done.directory), checksums(tmp_path)
     assert len(first) > 20
     assert first == second
+
+
+def test_a_step_that_fails_in_a_group_is_told_by_itself(slurm: Cluster, site: Path, tmp_path: Path) -> None:
+    """One scan of a session is cut off: the status names rule, log and reason."""
+    values = np.random.default_rng(0).random((40, 40, 30))
+    for name in ("whole", "cut"):
+        write_image(tmp_path / f"{name}.nii.gz", values, np.diag([4, 4, 5, 1]))
+    cut = (tmp_path / "cut.nii.gz").read_bytes()
+    (tmp_path / "cut.nii.gz").write_bytes(cut[: len(cut) // 2])
+    row = {"cohort": "cut", "subject": "1", "session": "1"}
+    row |= {"t1c": str(tmp_path / "whole.nii.gz"), "t2f": str(tmp_path / "cut.nii.gz")}
+    sheet, before = write_sheet(tmp_path / "samples.tsv", [row]), slurm.jobs()
+    run = start(site, tmp_path / "out", *ON_SLURM, "--retries", "0", "--config", f"samples=[{sheet}]")
+    assert run.end() != 0
+    (group,) = (job for job in slurm.since(before) if job.rule.startswith("read"))
+    assert group.state == "FAILED"
+    (failed,) = (r for r in rows_of(tmp_path / "out/results/cut/status.tsv") if r["state"] == "failed")
+    assert (failed["subject"], failed["rule"]) == ("1", "convert")
+    assert "not a whole NIfTI file" in failed["message"]

@@ -3,23 +3,15 @@
 import signal
 import time
 
-from cluster import DAEMONS, Cluster, Job, table, told, wait
+from cluster import DAEMONS, begin_now, table, wait
 from runs import ON_SLURM, SMALL, start
-
-# for less, Slurm puts the loss down to slow messages, and looks again minutes later
-OFF = 17
-
-
-def since(slurm: Cluster, before: list[Job]) -> list[Job]:
-    """The jobs that were not there before."""
-    return [job for job in slurm.jobs() if job.number not in {old.number for old in before}]
 
 
 def test_a_job_that_ran_out_of_memory_is_tried_again_with_twice_as_much(slurm, site, tmp_path):
     before = slurm.jobs()
     run = start(site, tmp_path, *ON_SLURM, *SMALL, "greedy.txt")
     assert run.end() == 0, run.output
-    jobs = since(slurm, before)
+    jobs = slurm.since(before)
     print(table(jobs))
     assert [(job.memory_mb, job.state) for job in jobs] == [(350, "FAILED"), (700, "COMPLETED")]
     assert "xceeded" in run.output
@@ -31,6 +23,8 @@ def test_a_job_outlives_the_daemons(slurm, site, tmp_path):
     before, begun = slurm.jobs(), tmp_path / "slow.begun"
     run = start(site, tmp_path, *ON_SLURM, *SMALL, "slow.txt")
     wait(begun.exists, "the job does not begin", 120)
+    (job,) = slurm.since(before)
+    slurm.remembers(job)
     for daemon in DAEMONS:
         slurm.kill(daemon)
     time.sleep(5)
@@ -38,7 +32,7 @@ def test_a_job_outlives_the_daemons(slurm, site, tmp_path):
     for daemon in DAEMONS:
         slurm.revive(daemon)
     assert run.end() == 0, run.output
-    jobs = since(slurm, before)
+    jobs = slurm.since(before)
     print(table(jobs))
     assert [(job.state, job.restarts) for job in jobs] == [("COMPLETED", 0)]
     assert begun.read_text() == "begun\n"
@@ -49,23 +43,16 @@ def test_a_job_whose_node_is_lost_is_run_again(slurm, site, tmp_path):
     before, begun = slurm.jobs(), tmp_path / "lost.begun"
     run = start(site, tmp_path, *ON_SLURM, *SMALL, "lost.txt")
     wait(begun.exists, "the job does not begin", 120)
-    (job,) = since(slurm, before)
-    slurm.kill("slurmctld")
-    slurm.kill("slurmd")
-    for process in slurm.processes(job):
-        process.kill()
-    slurm.revive("slurmctld")
-    time.sleep(OFF)
-    slurm.revive("slurmd", "-b")
+    (job,) = slurm.since(before)
+    slurm.lose_node(job)
 
     def begun_again() -> bool:
-        # Slurm lets two minutes pass before it begins a job again, unless it is told otherwise
-        told("scontrol", "update", f"JobId={job.number}", "StartTime=now")
+        begin_now(job)
         return begun.read_text() == "begun\nbegun\n"
 
     wait(begun_again, "the job is not begun again", 150)
     assert run.end() == 0, run.output
-    jobs = since(slurm, before)
+    jobs = slurm.since(before)
     print(table(jobs))
     assert begun.read_text() == "begun\nbegun\n"
     assert jobs[-1].state == "COMPLETED"
@@ -79,10 +66,10 @@ def test_an_interrupted_run_takes_its_jobs_back_and_can_be_resumed(slurm, site, 
     wait(begun.exists, "the job does not begin", 120)
     run.process.send_signal(signal.SIGINT)
     assert run.end() != 0
-    wait(lambda: since(slurm, before)[0].state == "CANCELLED", "the job is not cancelled", 60)
+    wait(lambda: slurm.since(before)[0].state == "CANCELLED", "the job is not cancelled", 60)
     run = start(*command)
     assert run.end() == 0, run.output
-    jobs = since(slurm, before)
+    jobs = slurm.since(before)
     print(table(jobs))
     assert [job.state for job in jobs] == ["CANCELLED", "COMPLETED"]
     assert (tmp_path / "stopped.txt").read_text() == "done\n"

@@ -44,6 +44,6 @@ def test_temporary_files_go_where_the_site_wants_them(adapted: Adapted) -> None:
 
 def test_jobs_of_a_rule_can_be_sent_as_an_array(adapted: Adapted) -> None:
     _, jobs = adapted
-    sent = [job for job in jobs if job.rule == "n4"]
+    sent = [job for job in jobs if job.rule == "features"]
     assert len(sent) == 3
     assert len({job.said["ArrayJobId"] for job in sent}) == 1

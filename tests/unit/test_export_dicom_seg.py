@@ -117,6 +117,16 @@ def test_voxels_agree_with_the_label_map_in_the_patient(tmp_path, image, change)
     assert overlaps(export(tmp_path, place, labels), labels) == [1, 1, 1]
 
 
+def test_an_edited_label_map_is_called_semiautomatic(tmp_path):
+    series(tmp_path / "series")
+    place, native = place_in(tmp_path / "series", tmp_path)
+    kinds = {}
+    for name, said in (("made", SAID), ("edited", SAID | {"Review": {"Decision": "edit"}})):
+        made = pydicom.dcmread(export(tmp_path, place, balls(native), said, f"{name}_dseg.dcm"))
+        kinds[name] = {segment.SegmentAlgorithmType for segment in made.SegmentSequence}
+    assert kinds == {"made": {"AUTOMATIC"}, "edited": {"SEMIAUTOMATIC"}}
+
+
 def test_a_zip_and_an_enhanced_file_serve_as_well(tmp_path):
     paths = series(tmp_path / "series")
     for folder in (

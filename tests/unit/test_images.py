@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gliaflow.errors import ImageError
 from gliaflow.images import (
+    count_voxels,
     data_of,
     from_sitk,
     new_image,
@@ -133,6 +134,19 @@ def test_files_that_are_no_whole_nifti_are_named(tmp_path):
             read_image(tmp_path / name)
     with pytest.raises(ImageError, match=r"gone\.nii\.gz: no such file"):
         read_image(tmp_path / "gone.nii.gz")
+
+
+def test_voxels_are_counted_from_the_header(tmp_path):
+    whole = tmp_path / "whole.nii.gz"
+    write_image(whole, np.zeros((20, 30, 40)), np.eye(4))
+    assert count_voxels(whole) == 24000
+    announced = nib.Nifti1Header()
+    announced.set_data_shape((30000, 30000, 30000))
+    (tmp_path / "bomb.nii").write_bytes(announced.binaryblock + b"\0" * 100)
+    (tmp_path / "text.nii.gz").write_bytes(b"no image")
+    (tmp_path / "empty.nii.gz").touch()
+    for name in ("bomb.nii", "text.nii.gz", "empty.nii.gz", "gone.nii.gz"):
+        assert count_voxels(tmp_path / name) == 0
 
 
 @given(affines(), st.tuples(st.floats(0, 3), st.floats(0, 4), st.floats(0, 5)))

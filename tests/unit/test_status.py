@@ -113,6 +113,20 @@ def test_a_log_without_an_end_that_is_younger_than_the_run_is_of_a_job_that_runs
     assert states(tmp_path, since=1001.0)["A", "segment"]["state"] == "failed"
 
 
+def test_in_a_group_that_failed_only_the_first_step_is_told_of(tmp_path):
+    """Snakemake makes empty logs for the steps that were not begun."""
+    log(tmp_path, "convert", "B", "ERROR one/sub-B/ses-1: no such file\n")
+    log(tmp_path, "convert", "C", "")
+    for name in "BC":
+        log(tmp_path, "brain_mask", name, "")
+    log(tmp_path, "segment", "B", "")
+    found = states(tmp_path)
+    assert (found["B", "convert"]["state"], found["C", "convert"]["advice"]) == ("failed", KILLED)
+    for name, stage in (("B", "preprocess"), ("B", "segment"), ("C", "preprocess"), ("C", "segment")):
+        assert found[name, stage]["state"] == "waiting"
+        assert found[name, stage]["advice"] == "waits for convert of convert"
+
+
 def test_what_an_old_log_tells_is_forgotten_where_the_files_are_there(tmp_path):
     make(tmp_path, *NAMES, "")
     log(tmp_path, "segment", "A", "ERROR one/sub-A/ses-1: it was so before\n")

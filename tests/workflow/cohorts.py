@@ -17,7 +17,7 @@ COLUMNS = (
     *("brain_mask", "label", "raters", "stripped", "registered"),
 )
 BLOCK = re.compile(
-    r"^(?:local)?rule (?P<rule>\w+):\n(?: {4}.*\n)*? {4}resources: (?P<asked>.*)$", re.MULTILINE
+    r"^ *(?:local)?rule (?P<rule>\w+):\n(?: {4}.*\n)*? {4} *resources: (?P<asked>.*)$", re.MULTILINE
 )
 ASKED = re.compile(r"(\w+)=(\d+)(?=,|$)")
 

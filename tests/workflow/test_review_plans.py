@@ -104,6 +104,11 @@ def test_a_rejected_session_is_passed_over_in_a_course(tmp_path: Path) -> None:
     ]
     followed = {job["wildcards"]["session"] for job in found["jobs"] if job["rule"] == "growth_followup"}
     assert followed == {"3"}
+    target = "results/one/sub-01/ses-2/growth/sub-01_ses-2_ranking.tsv"
+    asked = plan(tmp_path, sheet, arguments=(target,), reviews=[str(review)])
+    assert asked.status == 1
+    assert "one/01/2: growth is judged by later sessions that have a label map and that no" in asked.output
+    assert "of this subject: 3" in asked.output
 
 
 def test_a_cohort_of_which_all_is_rejected_has_no_tables(tmp_path: Path) -> None:

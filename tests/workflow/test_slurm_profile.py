@@ -1,12 +1,14 @@
 """What `snakemake --profile slurm` asks a cluster for."""
 
 import logging
+from collections import defaultdict
+from graphlib import TopologicalSorter
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
-from cohorts import REPOSITORY, Planned, session, settings, snakemake, write_sheet
+from cohorts import REPOSITORY, Planned, facts, labelled, session, settings, snakemake, write_sheet
 from snakemake.profiles import ProfileConfigFileParser
 from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 
@@ -88,3 +90,54 @@ def test_the_partitions_are_found_from_every_directory(
         options = ProfileConfigFileParser().parse(stream)
     monkeypatch.chdir(tmp_path)
     assert {p.name for p in read_partition_file(Path(options["slurm-partition-config"]))} == {"cpu", "gpu"}
+
+
+def profile_groups() -> dict[str, str]:
+    profile = REPOSITORY / "profiles" / "slurm" / "config.yaml"
+    return dict(entry.split("=") for entry in yaml.safe_load(profile.read_text(encoding="utf-8"))["groups"])
+
+
+def order_of_groups(jobs: list[dict]) -> list[str]:
+    """Rules and groups in an order in which they can run.
+
+    Raises
+    ------
+    graphlib.CycleError
+        A group waits for a rule that waits for the group, so that neither ever runs.
+    """
+    groups, waits = profile_groups(), defaultdict(set)
+    names = {path: groups.get(job["rule"], job["rule"]) for job in jobs for path in job["output"]}
+    for job in jobs:
+        name = groups.get(job["rule"], job["rule"])
+        waits[name] |= {names[path] for path in job["input"] if path in names} - {name}
+    return list(TopologicalSorter(waits).static_order())
+
+
+def test_groups_hold_rules_that_are_there(tmp_path: Path) -> None:
+    sheet = write_sheet(tmp_path / "samples.tsv", [session(tmp_path)])
+    assert set(profile_groups()) <= set(facts(tmp_path, sheet)["rules"])
+
+
+@pytest.mark.parametrize("target", ["all", "growth", "growth_experiment", "export"])
+def test_no_group_waits_for_itself(target: str, tmp_path: Path) -> None:
+    """Two sessions of a subject, labelled, with a tumour's growth in the features."""
+    days = {"1": "0", "2": "90"}
+    rows = [labelled(tmp_path, number=number, days=day) for number, day in days.items()]
+    sheet = write_sheet(tmp_path / "samples.tsv", rows)
+    jobs = facts(tmp_path, sheet, target, growth={"in_all": True})["jobs"]
+    assert len(order_of_groups(jobs)) > 8
+
+
+def test_sessions_share_a_group_only_with_their_own_subject(tmp_path: Path) -> None:
+    rows = [session(tmp_path, name, number=n, days=d) for name in "ab" for n, d in (("1", "0"), ("2", "9"))]
+    jobs = facts(tmp_path, write_sheet(tmp_path / "samples.tsv", rows))["jobs"]
+    groups = profile_groups()
+    made = {path: job for job in jobs for path in job["output"]}
+    both = [
+        (job["wildcards"]["subject"], made[path]["wildcards"]["subject"])
+        for job in jobs
+        for path in job["input"]
+        if path in made and groups.get(job["rule"]) == groups.get(made[path]["rule"], "")
+    ]
+    assert len(both) > 20
+    assert all(first == second for first, second in both)
