@@ -1,10 +1,10 @@
 """How long the workflow takes to plan a cohort, and how much memory: parse, sheet, DAG, dry run.
 
-    python benchmarks/planning.py [SESSIONS ...] [--batches N] [--empty RULES] [--plot FILE]
+    python benchmarks/planning.py [SESSIONS ...] [--batches N] [--empty RULES] [--profile NAME] [--plot FILE]
 
-The scans are empty files; nothing is read from them. With --empty, a workflow is planned that does nothing:
-for each session a row of rules, each with one input, one output and nothing else. It tells what Snakemake
-needs for so many jobs, whatever they are.
+The scans are empty files: what reading the headers of real ones takes is not in it. With --empty, a workflow
+is planned that does nothing: for each session a row of rules, each with one input, one output and nothing
+else. It tells what Snakemake needs for so many jobs, whatever they are.
 """
 
 import argparse
@@ -63,10 +63,11 @@ def arguments_for(folder: Path, sessions: int, batches: int, empty: int) -> list
     return [*target, "--config", f"samples=[{make_cohort(folder, sessions)}]"]
 
 
-def plan(sessions: int, batches: int, empty: int) -> tuple[float, float, float]:
+def plan(sessions: int, batches: int, empty: int, profile: str) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds and peak MB of planning a cohort, or the first batch of it."""
     with tempfile.TemporaryDirectory() as work:
         command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "all", "--directory", f"{work}/out"]
+        command += ["--profile", profile] if profile else []
         command += arguments_for(Path(work), sessions, batches, empty)
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
@@ -94,11 +95,12 @@ if __name__ == "__main__":
     parser.add_argument("sessions", nargs="*", type=int, default=[10, 100, 1000])
     parser.add_argument("--batches", type=int, default=1, help="plan the first of so many batches only")
     parser.add_argument("--empty", type=int, default=0, help="so many rules that do nothing instead")
+    parser.add_argument("--profile", default="", help="as for Snakemake, such as slurm")
     parser.add_argument("--plot", type=Path, help="draw how it grows")
     options = parser.parse_args()
     measured = []
     for count in options.sessions:
-        wall, cpu, peak = plan(count, options.batches, options.empty)
+        wall, cpu, peak = plan(count, options.batches, options.empty, options.profile)
         print(f"{count} sessions: {wall:.1f} s, {cpu:.1f} s of CPU, peak {peak:.0f} MB", flush=True)
         measured.append((count, cpu, peak))
     if options.plot:

@@ -16,6 +16,7 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
+from nibabel.imageglobals import LoggingOutputSuppressor
 from nibabel.spatialimages import HeaderDataError
 
 from gliaflow.errors import ImageError
@@ -74,7 +75,8 @@ def count_voxels(path: str | Path) -> int:
     What is wrong with a file is told by `read_image`.
     """
     try:
-        image = cast(nib.Nifti1Image, nib.load(path))
+        with LoggingOutputSuppressor():
+            image = cast(nib.Nifti1Image, nib.load(path))
         _check_extent(image, Path(path))
     except UNREADABLE:
         return 0

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from gliaflow.errors import GliaflowError
 
-FAILED, DONE = "ERROR ", "DONE "
-"""What the last line of a log begins with. Without either, the job runs, or it was killed."""
+BEGUN, FAILED, DONE = "BEGIN ", "ERROR ", "DONE "
+"""What the first and the last line of a log begin with. Without a last one, the job runs, or was killed."""
 
 
 def harmless(message: str) -> str:
@@ -39,7 +39,7 @@ def job(log: str, name: str) -> Iterator[None]:
         With status 1 after any error. An error of the data (`GliaflowError`) ends the log with its one
         sentence, any other with its traceback; the last line goes to the console too.
 
-    A job that ends well ends its log with a line that says so.
+    The log begins with a line that says so, and ends with one if the job ends well.
     """
     console = os.fdopen(os.dup(sys.stderr.fileno()), "w")
     with open(log, "w", encoding="utf-8") as stream:  # noqa: PTH123
@@ -48,6 +48,7 @@ def job(log: str, name: str) -> Iterator[None]:
         os.dup2(stream.fileno(), sys.stdout.fileno())
         os.dup2(stream.fileno(), sys.stderr.fileno())
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+        print(f"{BEGUN}{name}", file=sys.stderr, flush=True)
         try:
             yield
         except Exception as error:  # noqa: BLE001

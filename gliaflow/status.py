@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gliaflow.files import files_below
-from gliaflow.job import DONE, FAILED
+from gliaflow.job import BEGUN, DONE, FAILED
 from gliaflow.tables import NAME_COLUMNS, write_table
 
 COMPLETE, BROKEN, RUNNING, WAITING = "done", "failed", "running", "waiting"
@@ -221,6 +221,8 @@ def _subject_and_session(stem: str) -> tuple[str, str]:
 def _troubles(ends: Iterable[LogEnd], stages: Mapping[str, str]) -> dict[str, LogEnd]:
     """Return by stage the log that tells why it is not done: one with an error before one without an end."""
     known = [end for end in ends if end.rule in stages and not end.well]
+    # an empty log is of a job that never began: Snakemake makes one for each other job of a failed group
+    known = [end for end in known if end.line] or known
     found: dict[str, LogEnd] = {}
     for end in sorted(known, key=lambda end: not end.failed):
         found.setdefault(stages[end.rule], end)
@@ -239,21 +241,32 @@ def _rows_of(
     """Give the rows of a session: its stages, and others before them that keep it from going on."""
     last = max((order.index(stage) for stage in missing), default=0)
     others = {stage for stage in troubles if stage not in wanted and order.index(stage) < last}
-    before = ""
-    for stage in sorted({*wanted, *others}, key=order.index):
+    stages = sorted({*wanted, *others}, key=order.index)
+    blocked = [stage for stage in stages if stage in troubles and (stage in missing or stage in others)]
+    for stage in stages:
         row = {**dict(zip(NAME_COLUMNS, key, strict=True)), "stage": stage, **NOTHING}
-        end = troubles.get(stage)
         if stage in wanted and stage not in missing:
             yield row | {"state": COMPLETE}
-            continue
-        runs = end is not None and not end.failed and since is not None and end.changed >= since
-        # Snakemake makes an empty log for each job of a group that failed before it began
-        if end is None or (before and not end.line and not runs):
-            yield row | {"state": WAITING, "advice": before}
-            continue
-        told = {"state": RUNNING, "advice": ""} if runs else {"state": BROKEN, "advice": _advice(end)}
-        yield row | told | {"rule": end.rule, "message": end.line.removeprefix(FAILED), "log": end.path}
-        before = before or f"waits for {end.rule} of {stage}"
+        elif stage in troubles:
+            yield row | _trouble(troubles[stage], since)
+        else:
+            before = [other for other in blocked if order.index(other) < order.index(stage)]
+            # what was there already is gone where a later step of its group failed
+            after = [other for other in blocked if troubles[other].failed]
+            cause = next(iter([*before, *after]), None)
+            yield row | {"state": WAITING, "advice": _waits(troubles[cause].rule, cause) if cause else ""}
+
+
+def _waits(rule: str, stage: str) -> str:
+    return f"waits for {rule} of {stage}"
+
+
+def _trouble(end: LogEnd, since: float | None) -> dict[str, str]:
+    """Say of a stage whose files are not there how its job ended, or that it runs."""
+    runs = bool(end.line) and not end.failed and since is not None and end.changed >= since
+    message = "" if end.line.startswith(BEGUN) else end.line.removeprefix(FAILED)
+    told = {"state": RUNNING if runs else BROKEN, "rule": end.rule, "message": message, "log": end.path}
+    return told | {"advice": "" if runs else _advice(end)}
 
 
 def _advice(end: LogEnd) -> str:

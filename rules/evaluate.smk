@@ -17,7 +17,7 @@ rule evaluate:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(3000),
+        mem_mb=memory(3000, 40),
         runtime=20,
     params:
         name=job_name,

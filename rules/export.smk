@@ -59,7 +59,7 @@ rule export_dicom_seg:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 40),
         runtime=15,
     params:
         name=job_name,
@@ -87,7 +87,7 @@ rule export_dicom_plan:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 40),
         runtime=15,
     params:
         name=job_name,

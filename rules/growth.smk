@@ -19,7 +19,7 @@ rule growth_space:
     conda:
         "../envs/growth.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 40),
         runtime=10,
     params:
         name=job_name,
@@ -44,7 +44,7 @@ rule growth_image:
     conda:
         "../envs/growth.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 40),
         runtime=10,
     params:
         name=job_name,

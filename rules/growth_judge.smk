@@ -19,7 +19,7 @@ rule growth_followup:
     conda:
         "../envs/growth.yaml"
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(4000, 40),
         runtime=60,
     params:
         name=job_name,

@@ -191,7 +191,7 @@ rule reference_atlas:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000, 30),
+        mem_mb=memory(2000, 40),
         runtime=10,
     params:
         name=job_name,

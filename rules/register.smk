@@ -67,7 +67,7 @@ rule register_session_syn:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(4000, 150),
         runtime=60,
     params:
         name=job_name,

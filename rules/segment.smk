@@ -69,7 +69,7 @@ rule external:
     conda:
         "../envs/imaging.yaml"
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, 40),
         runtime=10,
     params:
         name=job_name,

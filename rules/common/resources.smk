@@ -8,7 +8,7 @@ def memory(base_mb, mb_per_mvoxel=0):
     """Memory of a job in MB, doubled with every attempt.
 
     `base_mb` is enough for scans of `ORDINARY_MVOXELS` million voxels, such as 256 slices of 256 x 256; each million
-    more in the largest of a session's scans takes `mb_per_mvoxel`.
+    more in the largest of the session's scans, or of the subject's first session's, takes `mb_per_mvoxel`.
     """
 
     def mem_mb(wildcards, attempt):
@@ -23,21 +23,28 @@ def rounded_up(mb):
 
 
 def mvoxels(wildcards):
-    """Million voxels of the largest scan of a job's session; of all sessions, where the job is not named."""
-    entries = SESSIONS.values() if wildcards is None else [session_of(wildcards)]
+    """Million voxels of the largest scan of a job's session and of its subject's first; of all, where no job is named."""
+    entries = SESSIONS.values()
+    if wildcards is not None:
+        entries = [session_of(wildcards), FIRST[wildcards.cohort, wildcards.subject]]
     return max(map(largest_scan, entries), default=0) / 1e6
 
 
 def largest_scan(entry):
-    """Voxels of a session's largest scan: of the NIfTI files that are given, or of those converted, once they are there."""
+    """Voxels of a session's largest scan: of the NIfTI file that is given, or of the one converted once it is there."""
     if entry.key not in LARGEST_SCANS:
-        given = [
-            str(source) for source in entry.sources.values() if str(source).endswith((".nii", ".nii.gz"))
+        scans = [
+            (
+                file_of(NATIVE, entry, sequence=sequence)
+                if from_dicom(entry, sequence)
+                else entry.sources[sequence]
+            )
+            for sequence in entry.expected
         ]
-        scans = given or [file_of(NATIVE, entry, sequence=sequence) for sequence in entry.expected]
+        found = max(map(count_voxels, scans), default=0)
         if not all(map(os.path.exists, scans)):
-            return 0
-        LARGEST_SCANS[entry.key] = max(map(count_voxels, scans), default=0)
+            return found
+        LARGEST_SCANS[entry.key] = found
     return LARGEST_SCANS[entry.key]
 
 

@@ -1,6 +1,7 @@
 """A cohort of the demonstration on a real Slurm: what was asked of it, and the same bytes as without it."""
 
 import csv
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from gliaflow.images import write_image
 TempFactory = pytest.TempPathFactory
 GPU = {"brain_mask", "segment"}
 LOCAL = {"all", "dataset_description"}
-GROUPS = {"read", "place", "finish"}
+GROUPS = {"read": 2, "prepare": 1, "place": 1, "finish": 1, "show": 1}
 SETTINGS = ("atlas={resolution: 2}", "simulate={resolution_mm: 2}", "models=config/gpu.yaml")
 
 
@@ -34,9 +35,9 @@ class OnSlurm:
         return Planned(0, self.output)
 
     @property
-    def groups(self) -> dict[str, Job]:
-        """The jobs of several rules; Slurm is told the group and then the rules."""
-        return {job.rule.partition("_")[0]: job for job in self.jobs if job.rule not in self.planned.jobs}
+    def groups(self) -> list[tuple[str, Job]]:
+        """The jobs of groups; Slurm is told the group and then the rules."""
+        return [(job.rule.partition("_")[0], job) for job in self.jobs if job.rule not in self.planned.jobs]
 
     @property
     def alone(self) -> list[Job]:
@@ -93,10 +94,11 @@ def test_every_job_went_through_slurm_and_succeeded(done: OnSlurm) -> None:
     assert len(ran) > 20
 
 
-def test_short_steps_of_a_session_are_three_jobs(done: OnSlurm) -> None:
-    assert set(done.groups) == GROUPS
-    assert len(done.jobs) == len({job.rule for job in done.jobs}) < 12
-    assert {int(job.said["NumCPUs"]) for job in done.groups.values()} == {1}
+def test_short_steps_of_a_session_go_together(done: OnSlurm) -> None:
+    """Of two sequences: each conversion by itself, and four groups of the other short steps."""
+    assert Counter(name for name, _ in done.groups) == GROUPS
+    assert len(done.jobs) == 15 < sum(done.planned.jobs.values()) / 2
+    assert {int(job.said["NumCPUs"]) for _, job in done.groups} == {1}
 
 
 def test_only_jobs_that_use_a_gpu_were_on_its_partition(done: OnSlurm) -> None:
@@ -123,10 +125,10 @@ def test_slurm_was_asked_for_what_snakemake_says(done: OnSlurm) -> None:
 def test_a_group_asks_for_what_its_steps_need_together(done: OnSlurm, site: Path) -> None:
     """Step after step: the memory of the largest, and the time of all."""
     members = group_of(site)
-    for name, job in done.groups.items():
+    for name, job in done.groups:
         asked = [asked for rule, asked in done.planned.resources if members.get(rule) == name]
         assert job.memory_mb == max(step["mem_mb"] for step in asked)
-        assert job.minutes == sum(step["runtime"] for step in asked)
+        assert job.minutes == sum(step["runtime"] for step in asked) / GROUPS[name]
 
 
 def test_no_job_used_more_memory_than_it_asked_for(done: OnSlurm) -> None:
@@ -145,20 +147,51 @@ def test_without_slurm_the_bytes_are_the_same(
     assert first == second
 
 
-def test_a_step_that_fails_in_a_group_is_told_by_itself(slurm: Cluster, site: Path, tmp_path: Path) -> None:
-    """One scan of a session is cut off: the status names rule, log and reason."""
+def noise(folder: Path, *names: str) -> dict[str, str]:
+    """Write a small scan of nothing for each sequence; their cells."""
     values = np.random.default_rng(0).random((40, 40, 30))
-    for name in ("whole", "cut"):
-        write_image(tmp_path / f"{name}.nii.gz", values, np.diag([4, 4, 5, 1]))
-    cut = (tmp_path / "cut.nii.gz").read_bytes()
-    (tmp_path / "cut.nii.gz").write_bytes(cut[: len(cut) // 2])
-    row = {"cohort": "cut", "subject": "1", "session": "1"}
-    row |= {"t1c": str(tmp_path / "whole.nii.gz"), "t2f": str(tmp_path / "cut.nii.gz")}
-    sheet, before = write_sheet(tmp_path / "samples.tsv", [row]), slurm.jobs()
-    run = start(site, tmp_path / "out", *ON_SLURM, "--retries", "0", "--config", f"samples=[{sheet}]")
+    for name in names:
+        write_image(folder / f"{name}.nii.gz", values, np.diag([4, 4, 5, 1]))
+    return {name: str(folder / f"{name}.nii.gz") for name in names}
+
+
+def failures(site: Path, folder: Path, cells: dict[str, str], *options: str) -> list[dict[str, str]]:
+    """Run a session that fails, each job once; what its status says of it."""
+    sheet = write_sheet(folder / "samples.tsv", [{"cohort": "c", "subject": "1", "session": "1"} | cells])
+    given = ("--retries", "0", *options, "--config", f"samples=[{sheet}]")
+    run = start(site, folder / "out", *ON_SLURM, *given)
     assert run.end() != 0
-    (group,) = (job for job in slurm.since(before) if job.rule.startswith("read"))
-    assert group.state == "FAILED"
-    (failed,) = (r for r in rows_of(tmp_path / "out/results/cut/status.tsv") if r["state"] == "failed")
+    return [row for row in rows_of(folder / "out/results/c/status.tsv") if row["state"] == "failed"]
+
+
+def converted(folder: Path) -> list[str]:
+    """The scans that are there."""
+    return sorted(
+        path.name for path in (folder / "out/results/c/sub-1/ses-1/anat").glob("sub-1_ses-1_t*.nii.gz")
+    )
+
+
+def test_a_scan_that_is_cut_off_is_told_and_leaves_the_others(
+    slurm: Cluster, site: Path, tmp_path: Path
+) -> None:
+    cells = noise(tmp_path, "t1c", "t2f")
+    cut = Path(cells["t2f"])
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    (failed,) = failures(site, tmp_path, cells)
     assert (failed["subject"], failed["rule"]) == ("1", "convert")
     assert "not a whole NIfTI file" in failed["message"]
+    assert converted(tmp_path) == ["sub-1_ses-1_t1c.nii.gz"]
+
+
+def test_a_group_whose_memory_runs_out_is_told_by_its_step(
+    slurm: Cluster, site: Path, tmp_path: Path
+) -> None:
+    """What came before the group stays, and so does the log of the step."""
+    before, cells = slurm.jobs(), noise(tmp_path, "t1c", "t2f")
+    little = ("--set-resources", "n4:mem_mb=300", "coregister:mem_mb=300")
+    first, *_ = failures(site, tmp_path, cells, *little)
+    (group,) = (job for job in slurm.since(before) if job.rule.startswith("prepare"))
+    assert (group.state, group.memory_mb) == ("FAILED", 300)
+    assert first["rule"] == "n4"
+    assert "out of memory" in first["advice"]
+    assert len(converted(tmp_path)) == 2

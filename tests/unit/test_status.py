@@ -113,18 +113,41 @@ def test_a_log_without_an_end_that_is_younger_than_the_run_is_of_a_job_that_runs
     assert states(tmp_path, since=1001.0)["A", "segment"]["state"] == "failed"
 
 
-def test_in_a_group_that_failed_only_the_first_step_is_told_of(tmp_path):
-    """Snakemake makes empty logs for the steps that were not begun."""
-    log(tmp_path, "convert", "B", "ERROR one/sub-B/ses-1: no such file\n")
-    log(tmp_path, "convert", "C", "")
-    for name in "BC":
-        log(tmp_path, "brain_mask", name, "")
-    log(tmp_path, "segment", "B", "")
+def test_steps_of_a_failed_group_that_never_began_wait(tmp_path):
+    """Snakemake makes an empty log for each, and removes what others of the group had made."""
+    for rule, said in (("convert", ""), ("brain_mask", ""), ("segment", "ERROR one/sub-B/ses-1: broken\n")):
+        log(tmp_path, rule, "B", said)
+    for rule, said in (("convert", "BEGIN x\nDONE x\n"), ("brain_mask", "BEGIN x\n"), ("segment", "")):
+        log(tmp_path, rule, "C", said)
     found = states(tmp_path)
-    assert (found["B", "convert"]["state"], found["C", "convert"]["advice"]) == ("failed", KILLED)
-    for name, stage in (("B", "preprocess"), ("B", "segment"), ("C", "preprocess"), ("C", "segment")):
-        assert found[name, stage]["state"] == "waiting"
-        assert found[name, stage]["advice"] == "waits for convert of convert"
+    assert ("B", "convert") not in found
+    assert (found["B", "segment"]["state"], found["B", "segment"]["message"]) == (
+        "failed",
+        "one/sub-B/ses-1: broken",
+    )
+    assert (found["B", "preprocess"]["state"], found["B", "preprocess"]["advice"]) == (
+        "waiting",
+        "waits for segment of segment",
+    )
+    killed = found["C", "preprocess"]
+    assert (killed["state"], killed["message"], killed["advice"]) == ("failed", "", KILLED)
+    assert (found["C", "segment"]["state"], found["C", "segment"]["advice"]) == (
+        "waiting",
+        "waits for brain_mask of preprocess",
+    )
+
+
+def test_two_jobs_that_were_killed_are_both_told(tmp_path):
+    for rule in ("brain_mask", "segment"):
+        log(tmp_path, rule, "B", "BEGIN x\n")
+    found = states(tmp_path)
+    assert {found["B", stage]["advice"] for stage in ("preprocess", "segment")} == {KILLED}
+
+
+def test_where_no_job_of_a_session_began_the_first_is_told(tmp_path):
+    for rule in ("brain_mask", "segment"):
+        log(tmp_path, rule, "B", "")
+    assert states(tmp_path)["B", "preprocess"]["advice"] == KILLED
 
 
 def test_what_an_old_log_tells_is_forgotten_where_the_files_are_there(tmp_path):
@@ -156,7 +179,9 @@ def test_jobs_end_their_logs_so_that_it_is_known(tmp_path):
             finally:
                 os._exit(0)
         os.waitpid(pid, 0)
-    assert (tmp_path / "logs/segment/one/sub-A_ses-1.log").read_text() == "working\nDONE one/sub-A/ses-1\n"
+    assert (tmp_path / "logs/segment/one/sub-A_ses-1.log").read_text() == (
+        "BEGIN one/sub-A/ses-1\nworking\nDONE one/sub-A/ses-1\n"
+    )
     found = states(tmp_path)
     assert found["A", "segment"]["state"] == "waiting"
     assert found["B", "segment"]["message"] == "one/sub-B/ses-1: a.nii.gz: is empty; copy it again"

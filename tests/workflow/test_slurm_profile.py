@@ -128,13 +128,14 @@ def test_no_group_waits_for_itself(target: str, tmp_path: Path) -> None:
     assert len(order_of_groups(jobs)) > 8
 
 
-def test_sessions_share_a_group_only_with_their_own_subject(tmp_path: Path) -> None:
+def test_a_group_holds_one_session(tmp_path: Path) -> None:
+    """A session that fails keeps no other from going on, not even one of the same subject."""
     rows = [session(tmp_path, name, number=n, days=d) for name in "ab" for n, d in (("1", "0"), ("2", "9"))]
     jobs = facts(tmp_path, write_sheet(tmp_path / "samples.tsv", rows))["jobs"]
     groups = profile_groups()
     made = {path: job for job in jobs for path in job["output"]}
     both = [
-        (job["wildcards"]["subject"], made[path]["wildcards"]["subject"])
+        [(names["subject"], names["session"]) for names in (job["wildcards"], made[path]["wildcards"])]
         for job in jobs
         for path in job["input"]
         if path in made and groups.get(job["rule"]) == groups.get(made[path]["rule"], "")
