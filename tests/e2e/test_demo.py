@@ -23,7 +23,7 @@ from gliaflow.simulate.truth import read_truth, registration_error_mm
 from gliaflow.uncertainty.names import LARGEST
 
 SESSIONS = [(row["subject"], row["session"]) for row in demo_rows()]
-SEQUENCES = {"demo02": ["t1c", "t2w", "t2f"]}
+SEQUENCES = {"demo02": ["t1c", "t2w", "t2f"], "demo03": ["t1c", "t2w", "t2f"], "demo04": ["t1c", "t2f"]}
 ALL = ["t1n", "t1c", "t2w", "t2f"]
 
 
