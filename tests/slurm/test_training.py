@@ -8,7 +8,7 @@ from runs import ON_SLURM, start
 
 FOLD = "training/head/folds/dice_ce/fold_0"
 CORES = ("train_take=2", "train_preprocess=2", "train_fold=2")
-EPOCHS = 8
+EPOCHS = 16
 
 
 def test_a_training_whose_node_is_lost_goes_on_from_its_checkpoint(slurm, site, tmp_path):
