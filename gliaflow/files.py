@@ -1,8 +1,15 @@
-"""The files below a folder."""
+"""What files are by their names, and the files below a folder."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+NIFTI = (".nii", ".nii.gz")
+
+
+def is_nifti(path: Path) -> bool:
+    """Tell by its name whether a path is a NIfTI file."""
+    return path.name.lower().endswith(NIFTI)
 
 
 def files_below(folder: Path, root: Path) -> Iterator[str]:

@@ -242,23 +242,19 @@ def _rows_of(
     last = max((order.index(stage) for stage in missing), default=0)
     others = {stage for stage in troubles if stage not in wanted and order.index(stage) < last}
     stages = sorted({*wanted, *others}, key=order.index)
-    blocked = [stage for stage in stages if stage in troubles and (stage in missing or stage in others)]
+    done = set(wanted) - missing
+    blocked = [stage for stage in stages if stage in troubles and stage not in done]
     for stage in stages:
         row = {**dict(zip(NAME_COLUMNS, key, strict=True)), "stage": stage, **NOTHING}
-        if stage in wanted and stage not in missing:
+        if stage in done:
             yield row | {"state": COMPLETE}
         elif stage in troubles:
             yield row | _trouble(troubles[stage], since)
         else:
-            before = [other for other in blocked if order.index(other) < order.index(stage)]
             # what was there already is gone where a later step of its group failed
-            after = [other for other in blocked if troubles[other].failed]
-            cause = next(iter([*before, *after]), None)
-            yield row | {"state": WAITING, "advice": _waits(troubles[cause].rule, cause) if cause else ""}
-
-
-def _waits(rule: str, stage: str) -> str:
-    return f"waits for {rule} of {stage}"
+            causes = (at for at in blocked if troubles[at].failed or order.index(at) < order.index(stage))
+            waits = next((f"waits for {troubles[at].rule} of {at}" for at in causes), "")
+            yield row | {"state": WAITING, "advice": waits}
 
 
 def _trouble(end: LogEnd, since: float | None) -> dict[str, str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from gliaflow.config.disk import Disk
 from gliaflow.config.mistakes import Mistakes
 from gliaflow.config.sheet import Row
+from gliaflow.files import NIFTI, is_nifti
 
-NIFTI = (".nii", ".nii.gz")
 SERIES = re.compile(r"series=([0-9]{1,9})")
 LIKE_SERIES = re.compile(r"series\s*[0-9]*|series\s*[=:#].*", re.IGNORECASE)
 NOTHING = {"na", "n/a", "nan", "null", "nil", "-", "--", ".", "?", "missing", "no", "x"}
@@ -97,7 +97,7 @@ class Cells:
 
     def neighbours(self, row: Row, dwi: Path | int | None) -> None:
         """Check that a diffusion-weighted NIfTI has its .bval and .bvec beside it."""
-        if not self.disk or not isinstance(dwi, Path) or not dwi.name.lower().endswith(NIFTI):
+        if not self.disk or not isinstance(dwi, Path) or not is_nifti(dwi):
             return
         stem = re.sub(r"\.nii(\.gz)?$", "", dwi.name, flags=re.IGNORECASE)
         beside = [dwi.with_name(stem + suffix) for suffix in (".bval", ".bvec")]
@@ -110,7 +110,7 @@ class Cells:
         kind = disk.kind(path)
         if kind is None:
             return None if self.produced(path) else _missing(disk, cell, path)
-        if kind == "folder" and (not form.folder or path.name.lower().endswith(NIFTI)):
+        if kind == "folder" and (not form.folder or is_nifti(path)):
             return "is a folder, not a file", form.fix
         if kind == "folder" and disk.is_empty(path):
             return "is an empty folder", form.fix

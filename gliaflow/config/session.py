@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gliaflow.files import is_nifti
+
 
 @dataclass(frozen=True)
 class Session:
@@ -61,3 +63,8 @@ class Session:
     def reference(self) -> str:
         """The sequence whose grid is ``ref``: t1c, or the first one expected."""
         return "t1c" if "t1c" in self.expected else self.expected[0]
+
+    def given_as_nifti(self, sequence: str) -> bool:
+        """Whether a cell names a NIfTI file for a sequence, and not DICOM."""
+        source = self.sources.get(sequence)
+        return isinstance(source, Path) and is_nifti(source)

@@ -9,13 +9,7 @@ from gliaflow.convert.dicom import Converted, checked
 from gliaflow.errors import ConversionError, ImageError
 from gliaflow.images import data_of, new_image, read_image, single_volume, to_ras
 
-SUFFIXES = (".nii", ".nii.gz")
 AGREEMENT_MM = 1.0
-
-
-def is_nifti(path: Path) -> bool:
-    """Tell by its name whether a path is a NIfTI file."""
-    return path.name.lower().endswith(SUFFIXES)
 
 
 def convert_nifti(source: Path) -> Converted:

@@ -7,11 +7,12 @@ from typing import Any
 
 from gliaflow.convert.archive import opened
 from gliaflow.convert.dicom import Converted, convert_series
-from gliaflow.convert.nifti import convert_nifti, is_nifti
+from gliaflow.convert.nifti import convert_nifti
 from gliaflow.convert.scan import Series, Study, scan_folder, scan_study
 from gliaflow.convert.sort import is_localiser, sort_series, verdicts
 from gliaflow.convert.table import series_row, text_table
 from gliaflow.errors import ConversionError
+from gliaflow.files import is_nifti
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from gliaflow.config.cells import NIFTI
 from gliaflow.config.mistakes import listing
 from gliaflow.config.session import Session
 from gliaflow.errors import ConfigError
+from gliaflow.files import is_nifti
 from gliaflow.raters.agreement import LEAST_RATERS, MOST_RATERS
 
 
@@ -28,7 +28,7 @@ def rater_files(source: str) -> tuple[Path, ...]:
     folder = Path(source)
     # glob, like the check of the sheet, reads patterns that Path.glob refuses
     found = folder.iterdir() if folder.is_dir() else map(Path, glob.iglob(source))  # noqa: PTH207
-    return tuple(sorted(path for path in found if path.name.casefold().endswith(NIFTI) and path.is_file()))
+    return tuple(sorted(path for path in found if is_nifti(path) and path.is_file()))
 
 
 def number_of_raters(sessions: Iterable[Session]) -> int:

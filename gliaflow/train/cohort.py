@@ -1,7 +1,6 @@
 """Which sessions of the sheets a model is trained on."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from gliaflow.config.mistakes import listing
@@ -9,8 +8,6 @@ from gliaflow.config.session import Session
 from gliaflow.errors import ConfigError
 from gliaflow.nnunet.targets import BRAIN, RATERS
 from gliaflow.raters.files import number_of_raters
-
-NIFTI = (".nii", ".nii.gz")
 
 
 def training_sessions(
@@ -108,5 +105,4 @@ def _enough(entry: Session, train: Mapping[str, Any]) -> bool:
 
 
 def _are_nifti(entry: Session, sequences: Iterable[str]) -> bool:
-    sources = [entry.sources.get(sequence) for sequence in sequences]
-    return all(isinstance(source, Path) and source.name.casefold().endswith(NIFTI) for source in sources)
+    return all(map(entry.given_as_nifti, sequences))

@@ -18,15 +18,9 @@ PLAN = growth("mask.nii.gz", space="growth", desc="{plan}")
 PLANS = ["model", *(f"margin{mm:g}" for mm in GROWTH["margins_mm"])]
 
 
-def from_dicom(entry, sequence):
-    """Whether a sequence of a session was given as DICOM."""
-    source = entry.sources.get(sequence)
-    return not isinstance(source, Path) or not source.name.lower().endswith((".nii", ".nii.gz"))
-
-
 def series_shown(entry):
     """The sequences on whose series a session's DICOM-SEG is made: the config's, else the reference, else the first."""
-    given = [s for s in entry.expected if from_dicom(entry, s)]
+    given = [s for s in entry.expected if not entry.given_as_nifti(s)]
     if EXPORT["sequences"]:
         return [s for s in given if s in EXPORT["sequences"]]
     return [entry.reference] if entry.reference in given else given[:1]
@@ -61,7 +55,7 @@ def scene_images(wildcards):
 
 def series_inputs(wildcards):
     """The series that a sequence was converted from, and what tells where it lies."""
-    if not from_dicom(session_of(wildcards), wildcards.sequence):
+    if session_of(wildcards).given_as_nifti(wildcards.sequence):
         raise WorkflowError(f"{job_name(wildcards)}: was given as NIfTI; DICOM-SEG needs the DICOM series")
     return {**convert_inputs(wildcards), "native": fill(NATIVE, wildcards), "to_ref": fill(TO_REF, wildcards)}
 

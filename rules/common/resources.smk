@@ -1,3 +1,5 @@
+import math
+
 from gliaflow.images import count_voxels
 
 ORDINARY_MVOXELS = 16
@@ -13,13 +15,9 @@ def memory(base_mb, mb_per_mvoxel=0):
 
     def mem_mb(wildcards, attempt):
         beyond = max(0, mvoxels(wildcards) - ORDINARY_MVOXELS) if mb_per_mvoxel else 0
-        return (base_mb + rounded_up(mb_per_mvoxel * beyond)) * 2 ** (attempt - 1)
+        return (base_mb + 100 * math.ceil(mb_per_mvoxel * beyond / 100)) * 2 ** (attempt - 1)
 
     return mem_mb
-
-
-def rounded_up(mb):
-    return -int(-mb // 100) * 100
 
 
 def mvoxels(wildcards):
@@ -34,12 +32,8 @@ def largest_scan(entry):
     """Voxels of a session's largest scan: of the NIfTI file that is given, or of the one converted once it is there."""
     if entry.key not in LARGEST_SCANS:
         scans = [
-            (
-                file_of(NATIVE, entry, sequence=sequence)
-                if from_dicom(entry, sequence)
-                else entry.sources[sequence]
-            )
-            for sequence in entry.expected
+            entry.sources[name] if entry.given_as_nifti(name) else file_of(NATIVE, entry, sequence=name)
+            for name in entry.expected
         ]
         found = max(map(count_voxels, scans), default=0)
         if not all(map(os.path.exists, scans)):

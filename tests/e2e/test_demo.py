@@ -12,7 +12,7 @@ import highdicom as hd
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import demo_rows
+from conftest import WITHOUT, demo_rows
 from workflow import QUICK, REPOSITORY, checksums, holders, run, run_and_kill, text_of_everything, write_sheet
 
 from gliaflow.images import RAS_TO_LPS, data_of, read_image, to_ras, write_image
@@ -23,8 +23,9 @@ from gliaflow.simulate.truth import read_truth, registration_error_mm
 from gliaflow.uncertainty.names import LARGEST
 
 SESSIONS = [(row["subject"], row["session"]) for row in demo_rows()]
-SEQUENCES = {"demo02": ["t1c", "t2w", "t2f"], "demo03": ["t1c", "t2w", "t2f"], "demo04": ["t1c", "t2f"]}
 ALL = ["t1n", "t1c", "t2w", "t2f"]
+SEQUENCES = {"demo02": ["t1c", "t2w", "t2f"]}
+SEQUENCES |= {subject: [s for s in ALL if s not in left] for subject, left in WITHOUT.items()}
 
 
 def folder_of(directory: Path, subject: str, session: str) -> Path:

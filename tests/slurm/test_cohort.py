@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from cluster import Cluster, Job, table
-from cohorts import Planned
+from cohorts import Planned, groups_of
 from runs import ON_SLURM, start
 from workflow import checksums, write_sheet
 
@@ -54,12 +54,6 @@ class OnSlurm:
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream, delimiter="\t"))
-
-
-def group_of(site: Path) -> dict[str, str]:
-    """By rule the group that the profile puts it into."""
-    profile = (site / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8")
-    return dict(entry.split("=") for entry in yaml.safe_load(profile)["groups"])
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +118,7 @@ def test_slurm_was_asked_for_what_snakemake_says(done: OnSlurm) -> None:
 
 def test_a_group_asks_for_what_its_steps_need_together(done: OnSlurm, site: Path) -> None:
     """Step after step: the memory of the largest, and the time of all."""
-    members = group_of(site)
+    members = groups_of(site)
     for name in GROUPS:
         jobs = [job for group, job in done.groups if group == name]
         steps = [asked for rule, asked in done.planned.resources if members.get(rule) == name]

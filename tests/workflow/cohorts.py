@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import warm
+import yaml
 from facts import write_facts
 
 REPOSITORY = Path(__file__).parents[2]
@@ -41,6 +42,12 @@ class Planned:
         """For each job its rule, and what it asks for in whole numbers."""
         blocks = BLOCK.finditer(self.output)
         return [(b["rule"], {k: int(v) for k, v in ASKED.findall(b["asked"])}) for b in blocks]
+
+
+def groups_of(repository: Path = REPOSITORY) -> dict[str, str]:
+    """By rule the group that the Slurm profile puts it into."""
+    profile = (repository / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8")
+    return dict(entry.split("=") for entry in yaml.safe_load(profile)["groups"])
 
 
 def session(

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from cohorts import REPOSITORY, Planned, facts, labelled, session, settings, snakemake, write_sheet
+from cohorts import REPOSITORY, Planned, facts, groups_of, labelled, session, settings, snakemake, write_sheet
 from snakemake.profiles import ProfileConfigFileParser
 from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 
@@ -92,11 +92,6 @@ def test_the_partitions_are_found_from_every_directory(
     assert {p.name for p in read_partition_file(Path(options["slurm-partition-config"]))} == {"cpu", "gpu"}
 
 
-def profile_groups() -> dict[str, str]:
-    profile = REPOSITORY / "profiles" / "slurm" / "config.yaml"
-    return dict(entry.split("=") for entry in yaml.safe_load(profile.read_text(encoding="utf-8"))["groups"])
-
-
 def order_of_groups(jobs: list[dict]) -> list[str]:
     """Rules and groups in an order in which they can run.
 
@@ -105,7 +100,7 @@ def order_of_groups(jobs: list[dict]) -> list[str]:
     graphlib.CycleError
         A group waits for a rule that waits for the group, so that neither ever runs.
     """
-    groups, waits = profile_groups(), defaultdict(set)
+    groups, waits = groups_of(), defaultdict(set)
     names = {path: groups.get(job["rule"], job["rule"]) for job in jobs for path in job["output"]}
     for job in jobs:
         name = groups.get(job["rule"], job["rule"])
@@ -115,7 +110,7 @@ def order_of_groups(jobs: list[dict]) -> list[str]:
 
 def test_groups_hold_rules_that_are_there(tmp_path: Path) -> None:
     sheet = write_sheet(tmp_path / "samples.tsv", [session(tmp_path)])
-    assert set(profile_groups()) <= set(facts(tmp_path, sheet)["rules"])
+    assert set(groups_of()) <= set(facts(tmp_path, sheet)["rules"])
 
 
 @pytest.mark.parametrize("target", ["all", "growth", "growth_experiment", "export"])
@@ -132,7 +127,7 @@ def test_a_group_holds_one_session(tmp_path: Path) -> None:
     """A session that fails keeps no other from going on, not even one of the same subject."""
     rows = [session(tmp_path, name, number=n, days=d) for name in "ab" for n, d in (("1", "0"), ("2", "9"))]
     jobs = facts(tmp_path, write_sheet(tmp_path / "samples.tsv", rows))["jobs"]
-    groups = profile_groups()
+    groups = groups_of()
     made = {path: job for job in jobs for path in job["output"]}
     both = [
         [(names["subject"], names["session"]) for names in (job["wildcards"], made[path]["wildcards"])]
